@@ -1,0 +1,197 @@
+"""The artefact of every run, whatever the modality: mixture + latents + prior + what the signal is.
+
+On disk it is one folder: `config.json`, `model.safetensors` (mixture and prior), `latents.safetensors`.
+Shape letters: s instances, h latent.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from mnif_core.errors import CheckpointError, ConfigError
+from mnif_core.mixture import InstanceNetworks, MixtureConfig, MixtureSiren
+from mnif_core.prior import LatentPrior, PriorConfig, SamplerName
+from mnif_core.signals.scenes import SceneSignal
+
+Signal = SceneSignal
+SIGNALS: dict[str, type[Signal]] = {SceneSignal.kind: SceneSignal}
+FORMAT, VERSION = "mnif-generative-field", 1
+
+
+class GenerativeField:
+    """A trained distribution over fields.
+
+    Args:
+        mixture: the basis networks.
+        latents: `[s, h]` of the training instances.
+        signal: what values mean and how they are shown.
+        prior: p(phi), or none before stage 2.
+        names: of the training instances, in the order of `latents`.
+    """
+
+    def __init__(
+        self,
+        mixture: MixtureSiren,
+        latents: Tensor,
+        signal: Signal,
+        prior: LatentPrior | None = None,
+        names: Sequence[str] = (),
+    ) -> None:
+        self.mixture = mixture.eval()
+        self.latents = latents.detach()
+        self.signal = signal
+        self.prior = prior.eval() if prior is not None else None
+        self.names = list(names)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.latents.device
+
+    def to(self, device: torch.device | str) -> "GenerativeField":
+        """Move everything to `device` and return self."""
+        self.mixture.to(device)
+        self.latents = self.latents.to(device)
+        if self.prior is not None:
+            self.prior.to(device)
+        return self
+
+    @torch.no_grad()
+    def instance(self, latents: Tensor) -> InstanceNetworks:
+        """Networks of `latents` `[s, h]`, or of one latent `[h]`."""
+        return self.mixture.instance(torch.atleast_2d(latents.to(self.device)))
+
+    def sample_latents(
+        self, count: int, seed: int | None = None, sampler: SamplerName = "dpm++", steps: int = 25
+    ) -> Tensor:
+        """Draw `[count, h]` new latents from the prior.
+
+        Raises:
+            ConfigError: the field has no prior (stage 2 has not run).
+        """
+        if self.prior is None:
+            raise ConfigError("this field has no prior; train stage 2 before sampling")
+        generator = torch.Generator(self.device)
+        if seed is None:
+            generator.seed()
+        else:
+            generator.manual_seed(seed)
+        return self.prior.sample(count, generator=generator, sampler=sampler, steps=steps)
+
+    def sample(
+        self, count: int, seed: int | None = None, sampler: SamplerName = "dpm++", steps: int = 25, **decode: Any
+    ) -> Tensor:
+        """New instances, decoded: for scenes `[count, views, height, width, 3]` in [0, 1].
+
+        Args:
+            count: how many.
+            seed: same seed, same device, same result; none for a fresh draw.
+            sampler: `dpm++`, `ddim` or `ddpm`.
+            steps: reverse steps.
+            **decode: handed to `decode`.
+        """
+        return self.decode(self.sample_latents(count, seed, sampler, steps), **decode)
+
+    def decode(self, latents: Tensor, **options: Any) -> Tensor:
+        """What `latents` `[s, h]` stand for, in the signal's own form (see the signal's `decode`)."""
+        return self.signal.decode(self.instance(latents), **options)
+
+    def interpolate(self, first: Tensor, second: Tensor, count: int, **options: Any) -> Tensor:
+        """Decode `count` latents on the straight line from `first` `[h]` to `second` `[h]`, ends included."""
+        mix = torch.linspace(0.0, 1.0, count, device=self.device).unsqueeze(1)
+        return self.decode(torch.lerp(first.to(self.device), second.to(self.device), mix), **options)
+
+    def render(
+        self,
+        latents: Tensor,
+        camera_to_world: Tensor,
+        intrinsics: Tensor | None = None,
+        height: int | None = None,
+        width: int | None = None,
+    ) -> Tensor:
+        """Pictures `[s, height, width, 3]` in [0, 1] of the scenes `latents` `[s, h]` from one camera `[3, 4]` (OpenGL).
+
+        `intrinsics` (`[4]`: fx, fy, cx, cy in pixels), height and width default to the data's.
+        """
+        return self.signal.render_view(self.instance(latents), camera_to_world, intrinsics, height, width).color
+
+    def save(self, folder: Path | str) -> Path:
+        """Write the folder, replacing an older one only when the new one is complete."""
+        folder = Path(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        config = {
+            "format": FORMAT,
+            "version": VERSION,
+            "mixture": asdict(self.mixture.config),
+            "signal": {"kind": self.signal.kind, **asdict(self.signal)},
+            "prior": asdict(self.prior.config) if self.prior is not None else None,
+            "names": self.names,
+        }
+        weights = {f"mixture.{name}": value for name, value in self.mixture.state_dict().items()}
+        if self.prior is not None:
+            weights |= {f"prior.{name}": value for name, value in self.prior.state_dict().items()}
+        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            save_file(
+                {name: value.contiguous().cpu() for name, value in weights.items()}, scratch / "model.safetensors"
+            )
+            save_file({"latents": self.latents.contiguous().cpu()}, scratch / "latents.safetensors")
+            (scratch / "config.json").write_text(json.dumps(config, indent=1))
+            scratch.chmod(0o755)
+            if folder.exists():
+                old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+                os.replace(folder, old)
+                os.replace(scratch, folder)
+                shutil.rmtree(old)
+            else:
+                os.replace(scratch, folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        return folder
+
+    @classmethod
+    def load(cls, folder: Path | str, device: torch.device | str = "cpu") -> "GenerativeField":
+        """Read a folder that `save` wrote.
+
+        Raises:
+            CheckpointError: no such folder, a file missing or damaged, or weights that do not fit the configuration.
+        """
+        folder = Path(folder)
+        try:
+            config = json.loads((folder / "config.json").read_text())
+            weights = load_file(folder / "model.safetensors", device=str(device))
+            latents = load_file(folder / "latents.safetensors", device=str(device))["latents"]
+        except FileNotFoundError as error:
+            raise CheckpointError(
+                f"{error.filename or folder}: not found; name a folder that a run has written"
+            ) from error
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
+            raise CheckpointError(f"{folder}: damaged ({error}); restore it or train again") from error
+        if not isinstance(config, dict) or config.get("format") != FORMAT or config.get("version") != VERSION:
+            raise CheckpointError(f"{folder / 'config.json'}: not a generative field of version {VERSION}; train again")
+        try:
+            signal_config = dict(config["signal"])
+            signal = SIGNALS[signal_config.pop("kind")](**signal_config)
+            mixture = MixtureSiren(MixtureConfig(**config["mixture"])).to(device)
+            prior = LatentPrior(PriorConfig(**config["prior"])).to(device) if config["prior"] else None
+            mixture.load_state_dict(_under("mixture.", weights))
+            if prior is not None:
+                prior.load_state_dict(_under("prior.", weights))
+        except (KeyError, TypeError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            raise CheckpointError(f"{folder}: weights and config.json do not fit ({reason}); train again") from error
+        return cls(mixture, latents, signal, prior, config["names"])
+
+
+def _under(prefix: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}

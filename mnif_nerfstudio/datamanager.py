@@ -1,0 +1,215 @@
+"""Batches of scenes x rays for training; one displayed scene for the viewer, the renderer and the exporters."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from nerfstudio.cameras.cameras import Cameras
+from nerfstudio.cameras.rays import RayBundle
+from nerfstudio.configs.dataparser_configs import AnnotatedDataParserUnion
+from nerfstudio.data.datamanagers.base_datamanager import DataManager, VanillaDataManager, VanillaDataManagerConfig
+from nerfstudio.data.datasets.base_dataset import InputDataset
+from torch import Tensor
+
+from mnif_core.errors import ConfigError
+from mnif_nerfstudio.demo_cars import default_demo_root, make_demo_cars
+from mnif_nerfstudio.scene_store import SceneStore
+from mnif_nerfstudio.shown_scene import ShownScene
+from mnif_nerfstudio.srn_dataparser import SrnDataParser, SrnDataParserConfig, list_instances, read_instance
+
+
+@dataclass
+class MultiSceneDataManagerConfig(VanillaDataManagerConfig):
+    """Scenes x views x pixels a step. Defaults are the paper's; without data, demo cars are made once."""
+
+    _target: type[Any] = field(default_factory=lambda: MultiSceneDataManager)
+    dataparser: AnnotatedDataParserUnion = field(default_factory=SrnDataParserConfig)
+    """Where scenes come from; this datamanager reads the SRN layout."""
+    scenes_per_step: int = 8
+    """Scenes in one step of stage 1."""
+    views_per_scene: int = 32
+    """Views drawn, with replacement, from each of them."""
+    pixels_per_view: int = 512
+    """Pixels drawn, with replacement, from each view."""
+    foreground_share: float = 0.0
+    """Share of the pixels in [0, 1] that is drawn from those that are not background; the paper draws uniformly."""
+
+
+class HeldOutViews:
+    """The held-out views of every scene (or `limit` of them, evenly spread), one camera at a time.
+
+    Iterating gives (camera of shape [1] with its scene in `metadata["scene"]`, {"image": `[height, width, 3]` in [0, 1]}).
+    """
+
+    def __init__(self, store: SceneStore, device: torch.device | str, limit: int = -1) -> None:
+        self.store, self.device = store, device
+        views = torch.as_tensor(store.is_held_out).nonzero().flatten()
+        if 0 < limit < len(views):
+            views = views[torch.linspace(0, len(views) - 1, limit).round().long()]
+        self.views = views.tolist()
+
+    def __len__(self) -> int:
+        return len(self.views)
+
+    def __iter__(self) -> Iterator[tuple[Cameras, dict[str, Any]]]:
+        return (self.at(position) for position in range(len(self)))
+
+    def at(self, position: int) -> tuple[Cameras, dict[str, Any]]:
+        """Camera and picture number `position`, counted round."""
+        index = self.views[position % len(self)]
+        image, camera_to_world, intrinsics = self.store.view(index)
+        fx, fy, cx, cy = (float(value) for value in intrinsics)
+        scene = torch.tensor([[int(self.store.scene_of_view[index])]])
+        camera = Cameras(
+            camera_to_worlds=torch.as_tensor(camera_to_world)[None],
+            fx=fx,
+            fy=fy,
+            cx=cx,
+            cy=cy,
+            width=self.store.width,
+            height=self.store.height,
+            metadata={"scene": scene},
+        ).to(self.device)
+        return camera, {"image": torch.as_tensor(image).to(self.device).float() / 255.0}
+
+
+class MultiSceneDataManager(VanillaDataManager[InputDataset]):
+    """All training scenes in one `SceneStore`; nerfstudio's own machinery sees only the displayed scene.
+
+    Raises:
+        DataError: the data are missing or malformed (see `srn_dataparser` and `scene_store`).
+        ConfigError: another dataparser than `srn`, or numbers out of range.
+    """
+
+    config: MultiSceneDataManagerConfig
+    train_dataset: InputDataset
+    eval_dataset: InputDataset
+
+    def __init__(
+        self,
+        config: MultiSceneDataManagerConfig,
+        device: torch.device | str = "cpu",
+        test_mode: Literal["test", "val", "inference"] = "val",
+        world_size: int = 1,
+        local_rank: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        self.config = config
+        self.device = device
+        self.world_size = world_size
+        self.local_rank = local_rank
+        self.sampler = None
+        self.test_mode = test_mode
+        self.test_split = "test" if test_mode in ["test", "inference"] else "val"
+        if not isinstance(config.dataparser, SrnDataParserConfig):
+            raise ConfigError("mnif trains on many scenes and reads the SRN layout; use the dataparser srn")
+        if not 0.0 <= config.foreground_share <= 1.0:
+            raise ConfigError(f"foreground_share is {config.foreground_share}; set it between 0 and 1")
+        self.dataparser_config = config.dataparser
+        if config.data is None and config.dataparser.data == Path():
+            config.data = make_demo_cars(default_demo_root())
+        if config.data is not None:
+            config.dataparser.data = Path(config.data)
+        config.data = config.dataparser.data
+        self.dataparser: SrnDataParser = config.dataparser.setup()
+        self.includes_time = self.dataparser.includes_time
+        self.instances = list_instances(config.data, config.dataparser.category, "train")
+        self.store = SceneStore.open(self.instances, config.dataparser.held_out_views)
+        self.exclude_batch_keys_from_device: list[str] = []
+        shown = ShownScene.from_environment()
+        self.display(shown.scene if shown.source == "train" else 0)
+        DataManager.__init__(self)
+
+    @property
+    def scenes_per_step(self) -> int:
+        """Scenes in one step: as configured, or all there are."""
+        return min(self.config.scenes_per_step, self.store.num_scenes)
+
+    def display(self, scene: int) -> None:
+        """Let `train_dataset` and `eval_dataset` be the training and held-out views of `scene`.
+
+        Raises:
+            ConfigError: there is no such scene.
+        """
+        if not 0 <= scene < self.store.num_scenes:
+            raise ConfigError(f"there is no scene {scene}; choose one of 0 to {self.store.num_scenes - 1}")
+        instance = read_instance(self.instances[scene])
+        self.train_dataparser_outputs = self.dataparser.outputs_of(instance, "train")
+        self.train_dataparser_outputs.metadata.update(
+            scene_names=self.store.scene_names,
+            camera_distance=self.store.camera_distance,
+            height=self.store.height,
+            width=self.store.width,
+            focal=float(self.store.intrinsics[0][0]),
+        )
+        self.train_dataset = InputDataset(self.train_dataparser_outputs)
+        self.eval_dataset = InputDataset(self.dataparser.outputs_of(instance, "val"))
+
+    def setup_train(self) -> None:
+        """Prepare training: all scenes for `ns-train`, the displayed scene for every other tool."""
+        if self.test_mode != "val":
+            super().setup_train()
+            return
+        self.store.resident(self.device)
+        self.generator = torch.Generator()
+        self.seed = torch.initial_seed() % 2**31
+
+    def setup_eval(self) -> None:
+        """Prepare the held-out views of all scenes, and the displayed scene's for nerfstudio's camera paths."""
+        super().setup_eval()
+        self.fixed_indices_eval_dataloader = HeldOutViews(  # type: ignore[assignment]
+            self.store, self.device, self.config.eval_num_images_to_sample_from
+        )
+
+    def scenes_of_step(self, step: int) -> Tensor:
+        """Distinct scenes `[scenes]` of a step: each epoch is a new permutation, and a resumed run repeats none of it."""
+        count = self.scenes_per_step
+        per_epoch = self.store.num_scenes // count
+        epoch, position = divmod(step * self.world_size + self.local_rank, per_epoch)
+        order = torch.randperm(
+            self.store.num_scenes, generator=self.generator.manual_seed((self.seed - self.local_rank) * 1009 + epoch)
+        )
+        return order[position * count : (position + 1) * count]
+
+    def next_train(self, step: int) -> tuple[RayBundle, dict[str, Any]]:
+        """Rays `[scenes * views * pixels]`, contiguous by scene, and `{"image": [rays, 3] in [0, 1]}`."""
+        if self.test_mode != "val":
+            return super().next_train(step)
+        self.train_count += 1
+        config, scenes = self.config, self.scenes_of_step(step)
+        self.generator.manual_seed((self.seed * 7919 + step) * 64 + self.local_rank)
+        pixels = self.store.sample_pixels(
+            scenes, config.views_per_scene, config.pixels_per_view, config.foreground_share, self.generator
+        )
+        rays = config.views_per_scene * config.pixels_per_view
+        bundle = RayBundle(
+            origins=pixels.origins,
+            directions=pixels.directions,
+            pixel_area=torch.ones_like(pixels.directions_norm),
+            camera_indices=pixels.view[:, None],
+            metadata={
+                "directions_norm": pixels.directions_norm,
+                "scene": scenes.repeat_interleave(rays)[:, None],
+            },
+        ).to(self.device)
+        return bundle, {"image": pixels.colors.to(self.device)}
+
+    def next_eval_image(self, step: int) -> tuple[Cameras, dict[str, Any]]:
+        """One held-out view, another one each time."""
+        self.eval_count += 1
+        loader: Any = self.fixed_indices_eval_dataloader
+        return loader.at(self.eval_count * 7919)
+
+    def next_eval(self, step: int) -> tuple[RayBundle, dict[str, Any]]:
+        """All rays of one held-out view."""
+        camera, batch = self.next_eval_image(step)
+        bundle = camera.generate_rays(camera_indices=0, keep_shape=True).flatten()
+        return bundle, {"image": batch["image"].flatten(0, 1)}
+
+    def get_train_rays_per_batch(self) -> int:
+        """Rays in one step of one process."""
+        if self.test_mode != "val":
+            return super().get_train_rays_per_batch()
+        return self.scenes_per_step * self.config.views_per_scene * self.config.pixels_per_view

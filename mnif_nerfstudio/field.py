@@ -1,0 +1,57 @@
+"""A nerfstudio field over all scenes: one mixture-SIREN and one latent per training scene."""
+
+import torch
+from nerfstudio.cameras.rays import RaySamples
+from nerfstudio.field_components.field_heads import FieldHeadNames
+from nerfstudio.fields.base_field import Field
+from torch import Tensor
+
+from mnif_core.fitting import LatentTable
+from mnif_core.mixture import InstanceNetworks, MixtureConfig, MixtureSiren
+from mnif_core.signals.scenes import DENSITIES, SceneSignal
+
+
+class MnifField(Field):
+    """Colour and density of many scenes.
+
+    As a nerfstudio field it answers for one scene at a time, the one whose latent `shown_latent` holds.
+
+    Args:
+        config: shape of the mixture; 3 coordinates, 4 values.
+        num_scenes: rows of the latent table.
+        signal: how values become colour and density.
+        latent_std: standard deviation of the latents at the start.
+    """
+
+    shown_latent: Tensor
+
+    def __init__(self, config: MixtureConfig, num_scenes: int, signal: SceneSignal, latent_std: float) -> None:
+        super().__init__()
+        self.signal = signal
+        self.mixture = MixtureSiren(config)
+        self.latents = LatentTable(self.mixture.mean_latent(), num_scenes, latent_std)
+        self.register_buffer("shown_latent", self.mixture.mean_latent()[None], persistent=False)
+
+    def networks(self, latents: Tensor) -> InstanceNetworks:
+        """Mix one network per latent `[scenes, h]`, in float32 also under autocast: SIREN does not bear half."""
+        with torch.autocast(latents.device.type, enabled=False):
+            return self.mixture.instance(latents.float())
+
+    def _values(self, positions: Tensor) -> Tensor:
+        return self.networks(self.shown_latent)(positions.reshape(1, -1, 3)).view(*positions.shape[:-1], 4)
+
+    def density_fn(self, positions: Tensor, times: Tensor | None = None) -> Tensor:
+        """Density of the shown scene at `[..., 3]` -> `[..., 1]`, per unit length."""
+        return DENSITIES[self.signal.density](self._values(positions)[..., 3:])
+
+    def get_density(self, ray_samples: RaySamples) -> tuple[Tensor, Tensor]:
+        """Density `[..., 1]` of the shown scene, and its raw values `[..., 4]` for `get_outputs`."""
+        values = self._values(ray_samples.frustums.get_positions())
+        return DENSITIES[self.signal.density](values[..., 3:]), values
+
+    def get_outputs(
+        self, ray_samples: RaySamples, density_embedding: Tensor | None = None
+    ) -> dict[FieldHeadNames, Tensor]:
+        """Colours `[..., 3]` of the shown scene in [0, 1]; the field does not depend on the viewing direction."""
+        values = density_embedding if density_embedding is not None else self.get_density(ray_samples)[1]
+        return {FieldHeadNames.RGB: (values[..., :3] * 0.5 + 0.5).clamp(0.0, 1.0)}

@@ -1,0 +1,302 @@
+"""Rays to colours: which latent each ray uses, the losses of both stages, and which scene a camera shows."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import torch
+from nerfstudio.cameras.rays import RayBundle
+from nerfstudio.models.base_model import Model, ModelConfig
+from torch import Tensor
+from torch.nn import Parameter
+from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+
+from mnif_core.errors import CheckpointError, ConfigError
+from mnif_core.fitting import auto_decoding_loss
+from mnif_core.generative_field import GenerativeField
+from mnif_core.mixture import CoefficientPolicy, InstanceNetworks, MixtureConfig
+from mnif_core.prior import LatentPrior, PriorConfig
+from mnif_core.signals.scenes import SceneSignal
+from mnif_nerfstudio.field import MnifField
+from mnif_nerfstudio.shown_scene import ShownScene
+
+
+@dataclass
+class MnifModelConfig(ModelConfig):
+    """Mixture of neural implicit functions over many scenes. Defaults are the paper's SRN Cars configuration."""
+
+    _target: type[Any] = field(default_factory=lambda: MnifModel)
+    hidden_layers: int = 4
+    """Hidden layers L of each basis network."""
+    width: int = 64
+    """Channels W of each hidden layer."""
+    num_bases: int = 256
+    """Basis networks M per layer."""
+    latent_dim: int = 128
+    """Latent dimensions H."""
+    coefficients: CoefficientPolicy = "latent"
+    """How latents become mixture coefficients: projected (paper), one per layer and basis, or one per basis."""
+    w0: float = 30.0
+    """Frequency scale of the sines."""
+    latent_std: float = 0.01
+    """Standard deviation of the latents at the start (the paper's sigma, not given there)."""
+    latent_weight_decay: float = 1e-4
+    """Penalty lambda/2 sum phi^2 on the latents of a step."""
+    near_plane: float = 0.8
+    """Depth of the first sample along the optical axis, for the data's cameras."""
+    far_plane: float = 1.8
+    """Depth of the last sample along the optical axis, for the data's cameras."""
+    samples_per_ray: int = 32
+    """Samples on a ray, stratified in training and evenly spaced otherwise."""
+    density: Literal["elu", "softplus"] = "elu"
+    """Density activation: the paper's `elu`, or `softplus`, which forms surfaces in fewer steps."""
+    prior_width: int = 4096
+    """Channels of the prior's residual MLP."""
+    prior_blocks: int = 4
+    """Residual blocks of the prior."""
+    prior_batch_size: int = 32
+    """Latents in one step of stage 2."""
+    prior_schedule: Literal["squared-cosine", "linear"] = "squared-cosine"
+    """Noise schedule of the prior."""
+    prior_prediction: Literal["x0", "epsilon", "v"] = "x0"
+    """What the prior's network predicts."""
+    prior_ema_decay: float = 0.9999
+    """Decay of the averaged prior weights that sampling uses."""
+    eval_num_rays_per_chunk: int = 4096
+    """Rays rendered at once outside training."""
+    enable_collider: bool = False
+    """Unused: near and far follow the camera's distance."""
+
+
+class MnifModel(Model):
+    """Many scenes in one mixture; a camera shows the one that `show` has chosen.
+
+    Training rays carry their scene in `metadata["scene"]` `[rays, 1]`, contiguous by scene. A camera of the data set
+    carries its scene too; any other camera (viewer, path, export) shows the chosen one.
+    """
+
+    config: MnifModelConfig
+    field: MnifField
+
+    def populate_modules(self) -> None:
+        """Build field and prior for the scenes that the datamanager has announced in its metadata."""
+        super().populate_modules()
+        metadata, config = self.kwargs["metadata"], self.config
+        self.scene_names: list[str] = list(metadata["scene_names"])
+        distance = float(metadata["camera_distance"])
+        if not config.near_plane < distance < config.far_plane:
+            raise ConfigError(
+                f"cameras stand {distance:.2f} from the origin, outside near {config.near_plane:g} to far "
+                f"{config.far_plane:g}; pass --pipeline.model.near-plane and --pipeline.model.far-plane around it"
+            )
+        signal = SceneSignal(
+            near=config.near_plane,
+            far=config.far_plane,
+            camera_distance=distance,
+            samples_per_ray=config.samples_per_ray,
+            density=config.density,
+            height=metadata["height"],
+            width=metadata["width"],
+            focal=metadata["focal"],
+        )
+        mixture = MixtureConfig(
+            hidden_layers=config.hidden_layers,
+            width=config.width,
+            num_bases=config.num_bases,
+            latent_dim=config.latent_dim,
+            coefficients=config.coefficients,
+            w0=config.w0,
+        )
+        self.field = MnifField(mixture, len(self.scene_names), signal, config.latent_std)
+        self.prior = LatentPrior(
+            PriorConfig(
+                latent_dim=config.latent_dim,
+                width=config.prior_width,
+                blocks=config.prior_blocks,
+                schedule=config.prior_schedule,
+                prediction=config.prior_prediction,
+                ema_decay=config.prior_ema_decay,
+            )
+        )
+        self.shown = ShownScene()
+
+    @property
+    def signal(self) -> SceneSignal:
+        """How values become pictures."""
+        return self.field.signal
+
+    @property
+    def num_scenes(self) -> int:
+        """Training scenes."""
+        return len(self.scene_names)
+
+    @property
+    def latents(self) -> Tensor:
+        """Latents of the training scenes `[scenes, h]`."""
+        return self.field.latents.weight
+
+    @property
+    def prior_is_trained(self) -> bool:
+        """Whether stage 2 has taken a step."""
+        return self.prior.is_trained
+
+    def get_param_groups(self) -> dict[str, list[Parameter]]:
+        """Bases (with the projection), latents, and the prior's denoiser."""
+        return {
+            "bases": list(self.field.mixture.parameters()),
+            "latents": list(self.field.latents.parameters()),
+            "prior": [p for p in self.prior.parameters() if p.requires_grad],
+        }
+
+    def forward(self, ray_bundle: RayBundle | Tensor) -> dict[str, Any]:
+        """Stage 1 takes rays; stage 2 takes scene indices `[batch]`, by the same door, so that DDP sees both."""
+        if isinstance(ray_bundle, Tensor):
+            return {"prior_loss": self.prior.loss(self.latents[ray_bundle].detach())}
+        return super().forward(ray_bundle)
+
+    def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
+        """Colours, opacity and distance of a flat bundle of rays `[rays]`, contiguous by scene."""
+        scenes = _scenes_of(ray_bundle)
+        if scenes is None:
+            latents = self.field.shown_latent
+        else:
+            scenes, counts = scenes.unique_consecutive(return_counts=True)
+            if counts.unique().numel() > 1:
+                raise ConfigError("a bundle needs the same number of rays of every scene, contiguous by scene")
+            latents = self.field.latents(scenes)
+        return self._render(self.field.networks(latents), ray_bundle) | {"latents": latents}
+
+    def _render(self, networks: InstanceNetworks, ray_bundle: RayBundle) -> dict[str, Tensor]:
+        scenes = networks.num_instances
+        norms = ray_bundle.metadata.get("directions_norm")
+        if norms is None:
+            norms = torch.ones_like(ray_bundle.directions[..., :1])
+        origins = ray_bundle.origins.reshape(scenes, -1, 3)
+        directions = (ray_bundle.directions * norms).reshape(scenes, -1, 3)
+        jitter = None
+        if self.training:
+            jitter = torch.rand(*origins.shape[:2], self.signal.samples_per_ray, device=origins.device)
+        with torch.autocast(origins.device.type, enabled=False):
+            rendered = self.signal.render_rays(networks, origins.float(), directions.float(), jitter)
+        return {
+            "rgb": rendered.color.reshape(-1, 3),
+            "accumulation": rendered.accumulation.reshape(-1, 1),
+            # z-depth to distance along the ray, which nerfstudio's exporters expect
+            "depth": rendered.depth.reshape(-1, 1) * norms.reshape(-1, 1),
+        }
+
+    @torch.no_grad()
+    def get_outputs_for_camera_ray_bundle(self, camera_ray_bundle: RayBundle) -> dict[str, Tensor]:
+        """One camera's picture: `rgb` `[height, width, 3]` in [0, 1], `accumulation` and `depth` `[height, width, 1]`.
+
+        All its rays show one scene, mixed once for the whole picture.
+        """
+        scenes = _scenes_of(camera_ray_bundle)
+        latent = self.field.shown_latent if scenes is None else self.field.latents(scenes.flatten()[:1])
+        networks = self.field.networks(latent)
+        shape, chunk = camera_ray_bundle.origins.shape[:2], self.config.eval_num_rays_per_chunk
+        parts = []
+        for start in range(0, len(camera_ray_bundle), chunk):
+            rays = camera_ray_bundle.get_row_major_sliced_ray_bundle(start, start + chunk).to(self.device)
+            parts.append(self._render(networks, rays))
+        outputs = {name: torch.cat([part[name] for part in parts]).view(*shape, -1) for name in parts[0]}
+        outputs["rgb"] = outputs["rgb"].clamp(0.0, 1.0)
+        return outputs
+
+    def get_rgba_image(self, outputs: dict[str, Tensor], output_name: str = "rgb") -> Tensor:
+        """Colour with opacity `[..., 4]`, so that exports leave the white background out."""
+        alpha = outputs["accumulation"].clamp(1e-6, 1.0)
+        # rgb lies over white: take the white's share out again
+        color = ((outputs[output_name] - (1.0 - alpha)) / alpha).clamp(0.0, 1.0)
+        return torch.cat([color, alpha], dim=-1)
+
+    def get_metrics_dict(self, outputs: dict[str, Any], batch: dict[str, Any]) -> dict[str, Tensor]:
+        """PSNR in dB over the rays of the step; nothing in stage 2."""
+        if "rgb" not in outputs:
+            return {}
+        target = batch["image"].to(outputs["rgb"])
+        return {"psnr": -10.0 * torch.log10((outputs["rgb"] - target).square().mean().clamp(min=1e-8))}
+
+    def get_loss_dict(
+        self, outputs: dict[str, Any], batch: dict[str, Any], metrics_dict: dict[str, Any] | None = None
+    ) -> dict[str, Tensor]:
+        """Objective of the stage that `outputs` come from. Stage 1 compares colours in [-1, 1], as the authors do."""
+        if "prior_loss" in outputs:
+            return {"prior_loss": outputs["prior_loss"]}
+        rgb, latents = outputs["rgb"], outputs["latents"]
+        errors = (2.0 * (rgb - batch["image"].to(rgb))).square().reshape(latents.shape[0], -1)
+        return {"rgb_loss": auto_decoding_loss(errors.mean(1), latents, self.config.latent_weight_decay)}
+
+    def get_image_metrics_and_images(
+        self, outputs: dict[str, Tensor], batch: dict[str, Any]
+    ) -> tuple[dict[str, float], dict[str, Tensor]]:
+        """PSNR in dB and SSIM of one picture, and the real view beside the reconstruction."""
+        truth = batch["image"].to(outputs["rgb"])
+        real, made = truth.permute(2, 0, 1)[None], outputs["rgb"].permute(2, 0, 1)[None]
+        metrics = {
+            "psnr": float(peak_signal_noise_ratio(made, real, data_range=1.0)),
+            "ssim": float(structural_similarity_index_measure(made, real, data_range=1.0)),
+        }
+        return metrics, {"img": torch.cat([truth, outputs["rgb"]], dim=1)}
+
+    @torch.no_grad()
+    def latent_of(self, shown: ShownScene) -> Tensor:
+        """The latent `[1, h]` that `shown` names. Sampling takes its time; no lock is needed, no training weight read.
+
+        Raises:
+            ConfigError: a training scene that does not exist.
+        """
+        for scene in {"train": [shown.scene], "between": [shown.scene, shown.other], "sample": []}[shown.source]:
+            if not 0 <= scene < self.num_scenes:
+                raise ConfigError(f"there is no scene {scene}; choose one of 0 to {self.num_scenes - 1}")
+        if shown.source == "train":
+            return self.latents[shown.scene : shown.scene + 1].detach().clone()
+        if shown.source == "between":
+            return torch.lerp(self.latents[shown.scene], self.latents[shown.other], shown.mix)[None].detach()
+        generator = torch.Generator(self.device).manual_seed(shown.seed)
+        if not self.prior_is_trained:
+            mean, std = self.latents.mean(0), self.latents.std(0)
+            return mean + std * torch.randn(1, mean.shape[0], generator=generator, device=self.device)
+        return self.prior.sample(1, generator=generator, sampler=shown.sampler, steps=shown.steps)
+
+    def show(self, shown: ShownScene, latent: Tensor | None = None) -> None:
+        """Let every camera without a scene of its own show `shown`; `latent` `[1, h]` spares the sampling."""
+        latent = self.latent_of(shown) if latent is None else latent
+        self.shown = shown
+        self.field.shown_latent = latent.to(self.device)
+
+    def refresh_shown(self) -> None:
+        """Take a shown training scene's latent anew, since training has moved it."""
+        if self.shown.source != "sample":
+            self.field.shown_latent = self.latent_of(self.shown)
+
+    def generative_field(self) -> GenerativeField:
+        """The artefact: everything learned, without nerfstudio."""
+        prior = self.prior if self.prior_is_trained else None
+        return GenerativeField(self.field.mixture, self.latents.detach(), replace(self.signal), prior, self.scene_names)
+
+    def check_state(self, state: dict[str, Any]) -> None:
+        """Compare a checkpoint's weights with this model before loading them.
+
+        Raises:
+            CheckpointError: of another method, other latents, or another shape.
+        """
+        table = state.get("field.latents.weight")
+        if table is None:
+            raise CheckpointError("the checkpoint is not of an mnif run; pass --load-dir of one")
+        if table.shape[0] != self.num_scenes:
+            raise CheckpointError(
+                f"the checkpoint has {table.shape[0]} latents but the data {self.num_scenes} scenes; "
+                "pass the --data that the run was trained on"
+            )
+        for name, value in self.state_dict().items():
+            if name not in state or state[name].shape != value.shape:
+                found = tuple(state[name].shape) if name in state else "nothing"
+                raise CheckpointError(
+                    f"the checkpoint holds {found} for {name}, this configuration needs {tuple(value.shape)}; "
+                    "resume with the method and settings of the run's config.yml"
+                )
+
+
+def _scenes_of(ray_bundle: RayBundle) -> Tensor | None:
+    scenes = ray_bundle.metadata.get("scene")
+    return None if scenes is None else scenes.reshape(-1)

@@ -1,0 +1,126 @@
+"""Both stages of one run: fit bases and latents, then learn the prior over the latents."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+import torch.distributed as dist
+from nerfstudio.data.datamanagers.base_datamanager import DataManagerConfig
+from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
+from nerfstudio.models.base_model import ModelConfig
+from nerfstudio.pipelines.base_pipeline import VanillaPipeline, VanillaPipelineConfig
+from torch import Tensor
+from torch.cuda.amp.grad_scaler import GradScaler
+from torch.nn.parallel import DistributedDataParallel
+
+from mnif_nerfstudio.datamanager import MultiSceneDataManager, MultiSceneDataManagerConfig
+from mnif_nerfstudio.model import MnifModel, MnifModelConfig
+from mnif_nerfstudio.shown_scene import ShownScene
+from mnif_nerfstudio.viewer_panel import ViewerPanel
+
+
+@dataclass
+class MnifPipelineConfig(VanillaPipelineConfig):
+    """Stages of a run, counted in absolute steps, so that a resumed run changes stage where it would have."""
+
+    _target: type[Any] = field(default_factory=lambda: MnifPipeline)
+    datamanager: DataManagerConfig = field(default_factory=MultiSceneDataManagerConfig)
+    """Specifies the datamanager config."""
+    model: ModelConfig = field(default_factory=MnifModelConfig)
+    """Specifies the model config."""
+    fit_steps: int = 614000
+    """Steps of stage 1 (auto-decoding, Alg. 2). The paper's 2,000 epochs of 2,458 scenes by 8."""
+    prior_steps: int = 77000
+    """Steps of stage 2 (diffusion over the latents). The paper's 1,000 epochs of 2,458 latents by 32."""
+
+
+class MnifPipeline(VanillaPipeline):
+    """One run: `fit_steps` of stage 1, then `prior_steps` of stage 2; from then on the viewer samples."""
+
+    config: MnifPipelineConfig
+    datamanager: MultiSceneDataManager
+    stage_seconds: Tensor
+
+    def __init__(
+        self,
+        config: MnifPipelineConfig,
+        device: str,
+        test_mode: Literal["test", "val", "inference"] = "val",
+        world_size: int = 1,
+        local_rank: int = 0,
+        grad_scaler: GradScaler | None = None,
+    ) -> None:
+        # the base class wraps in DDP with a device id, which fails on CPU: let it build one process's model
+        super().__init__(config, device, test_mode, world_size=1, local_rank=local_rank, grad_scaler=grad_scaler)
+        self.register_buffer("stage_seconds", torch.zeros(2))
+        if world_size > 1:
+            self.world_size = world_size
+            self.datamanager.world_size, self.datamanager.local_rank = world_size, local_rank
+            ids = [local_rank] if torch.device(device).type == "cuda" else None
+            self._model = DistributedDataParallel(  # type: ignore[assignment]
+                self._model, device_ids=ids, find_unused_parameters=True
+            )
+            dist.barrier(device_ids=ids)
+        self.mnif.show(ShownScene.from_environment())
+        self.panel = ViewerPanel(self)
+
+    @property
+    def mnif(self) -> MnifModel:
+        """The model, out of its DDP wrapper."""
+        model = self.model
+        assert isinstance(model, MnifModel)
+        return model
+
+    def in_prior_stage(self, step: int) -> bool:
+        """Whether `step` belongs to stage 2."""
+        return step >= self.config.fit_steps
+
+    def get_train_loss_dict(self, step: int) -> tuple[Any, dict[str, Tensor], dict[str, Tensor]]:
+        """Outputs, losses and metrics of one step of the stage that `step` belongs to."""
+        if not self.in_prior_stage(step):
+            return super().get_train_loss_dict(step)
+        if not self.mnif.prior.is_fitted:
+            self.mnif.prior.fit_statistics(self.mnif.latents.detach())
+        scenes = torch.randint(
+            self.mnif.num_scenes, (self.mnif.config.prior_batch_size,), device=self.mnif.latents.device
+        )
+        outputs = self._model(scenes)
+        return outputs, self.mnif.get_loss_dict(outputs, {}), {}
+
+    def get_training_callbacks(
+        self, training_callback_attributes: TrainingCallbackAttributes
+    ) -> list[TrainingCallback]:
+        """After each step, keep the shown scene and the prior's averaged weights current."""
+
+        def after(step: int) -> None:
+            if self.in_prior_stage(step):
+                self.mnif.prior.update_ema()
+            else:
+                self.mnif.refresh_shown()
+
+        def before(step: int) -> None:
+            # gradients that stage 1 has accumulated must not be applied in stage 2
+            if step == self.config.fit_steps:
+                self.mnif.field.zero_grad(set_to_none=True)
+
+        locations = TrainingCallbackLocation
+        return [
+            *super().get_training_callbacks(training_callback_attributes),
+            TrainingCallback([locations.BEFORE_TRAIN_ITERATION], before),
+            TrainingCallback([locations.AFTER_TRAIN_ITERATION], after),
+        ]
+
+    def load_pipeline(self, loaded_state: dict[str, Any], step: int) -> None:
+        """Load a checkpoint's weights after checking that they fit, and show what is chosen with them.
+
+        Raises:
+            CheckpointError: of another method, other data, or other settings.
+        """
+        state = {key.removeprefix("module."): value for key, value in loaded_state.items()}
+        state = {key.replace("_model.module.", "_model."): value for key, value in state.items()}
+        prefix = "_model."
+        self.mnif.check_state({key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)})
+        self.mnif.update_to_step(step)
+        self.mnif.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+        self.stage_seconds.copy_(state["stage_seconds"])
+        self.mnif.show(self.mnif.shown)

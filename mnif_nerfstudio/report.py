@@ -1,0 +1,116 @@
+"""What a finished run leaves for a person: held-out PSNR, a contact sheet, the artefact, one summary line."""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from nerfstudio.utils.rich_utils import CONSOLE
+from PIL import Image
+from rich.progress import track
+from torch import Tensor
+
+from mnif_core.generative_field import GenerativeField
+from mnif_nerfstudio.datamanager import HeldOutViews
+
+if TYPE_CHECKING:
+    from mnif_nerfstudio.pipeline import MnifPipeline
+
+EVALUATED_VIEWS = 512
+SAMPLES, SAMPLE_VIEWS = 16, 4
+PAIRS_PER_ROW, PAIR_ROWS = 6, 3
+GUTTER = 2
+
+
+def write_report(pipeline: "MnifPipeline", folder: Path) -> dict[str, Any]:
+    """Write `field/`, `contact_sheet.png` and `summary.json` into `folder`, and print one last line.
+
+    Returns:
+        The summary: held-out PSNR in dB, seconds of each stage, how far samples are from training latents, paths.
+    """
+    pipeline.eval()
+    model = pipeline.mnif
+    field = model.generative_field()
+    artefact = field.save(folder / "field")
+    views = HeldOutViews(pipeline.datamanager.store, model.device, EVALUATED_VIEWS)
+    psnr = [
+        model.get_image_metrics_and_images(model.get_outputs_for_camera(camera), batch)[0]["psnr"]
+        for camera, batch in track(views, "Held-out views", console=CONSOLE, transient=True)
+    ]
+    seconds = pipeline.stage_seconds.tolist()
+    summary: dict[str, Any] = {
+        "held_out_psnr_db": round(sum(psnr) / len(psnr), 3),
+        "held_out_views": len(psnr),
+        "stage_1_seconds": round(seconds[0], 1),
+        "stage_2_seconds": round(seconds[1], 1),
+        "scenes": model.num_scenes,
+    }
+    samples = None
+    if field.prior is not None:
+        samples = field.sample_latents(SAMPLES, seed=0)
+        summary |= sample_novelty(field.sample_latents(256, seed=1), field.latents)
+    sheet = folder / "contact_sheet.png"
+    _save_png(_contact_sheet(pipeline, field, samples), sheet)
+    summary |= {"contact_sheet": str(sheet), "field": str(artefact)}
+    _write_text(folder / "summary.json", json.dumps(summary, indent=1))
+    line = (
+        f"held-out PSNR {summary['held_out_psnr_db']:.2f} dB over {len(psnr)} views of {model.num_scenes} scenes"
+        f" | stage 1 {seconds[0]:.0f} s, stage 2 {seconds[1]:.0f} s"
+    )
+    if samples is not None:
+        line += f" | sample-to-train / train-to-train distance {summary['novelty_ratio']:.2f}"
+    print(f"{line} | {sheet} | {artefact}", flush=True)
+    return summary
+
+
+def sample_novelty(samples: Tensor, latents: Tensor) -> dict[str, float]:
+    """How far samples `[n, h]` lie from training latents `[s, h]`: a copy has distance 0.
+
+    Returns:
+        Medians of the distance of a sample, and of a training latent, to the nearest (other) training latent, and
+        the first over the second.
+    """
+    to_train = torch.cdist(samples, latents).min(1).values.median()
+    between = torch.cdist(latents, latents).fill_diagonal_(math.inf).min(1).values.median()
+    return {
+        "sample_distance": float(to_train),
+        "train_distance": float(between),
+        "novelty_ratio": float(to_train / between),
+    }
+
+
+def _contact_sheet(pipeline: "MnifPipeline", field: GenerativeField, samples: Tensor | None) -> Tensor:
+    """Rows of (real held-out view, reconstruction) pairs, then samples from several views: `[height, width, 3]`."""
+    store = pipeline.datamanager.store
+    columns = 2 * PAIRS_PER_ROW
+    pairs = HeldOutViews(store, pipeline.mnif.device, PAIRS_PER_ROW * PAIR_ROWS)
+    tiles = []
+    for camera, batch in pairs:
+        tiles += [batch["image"], pipeline.mnif.get_outputs_for_camera(camera)["rgb"]]
+    if samples is not None:
+        tiles += [torch.ones_like(tiles[0])] * (-len(tiles) % columns)
+        for latent in samples:
+            tiles += list(field.decode(latent, views=SAMPLE_VIEWS)[0])
+    tiles += [torch.ones_like(tiles[0])] * (-len(tiles) % columns)
+    rows = [torch.cat([_framed(tile) for tile in tiles[i : i + columns]], dim=1) for i in range(0, len(tiles), columns)]
+    return torch.cat(rows)
+
+
+def _framed(tile: Tensor) -> Tensor:
+    framed = tile.new_full((tile.shape[0] + GUTTER, tile.shape[1] + GUTTER, 3), 0.8)
+    framed[: tile.shape[0], : tile.shape[1]] = tile
+    return framed
+
+
+def _save_png(picture: Tensor, path: Path) -> None:
+    scratch = path.with_suffix(".tmp")
+    Image.fromarray((picture.clamp(0, 1) * 255).round().byte().cpu().numpy()).save(scratch, format="PNG")
+    os.replace(scratch, path)
+
+
+def _write_text(path: Path, text: str) -> None:
+    scratch = path.with_suffix(".tmp")
+    scratch.write_text(text)
+    os.replace(scratch, path)

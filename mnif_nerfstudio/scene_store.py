@@ -1,0 +1,182 @@
+"""All views of all scenes as one packed array with cameras; rays are made only for the pixels that a step draws.
+
+Shape letters: s scenes, v views drawn of a scene, p pixels drawn of a view, r = s v p rays.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor
+
+from mnif_core.rendering import pixel_directions
+from mnif_nerfstudio.scene_cache import cached, default_cache
+from mnif_nerfstudio.srn_dataparser import split_views
+
+COPIED_AT_ONCE = 1024  # views moved to the GPU in one piece: bounds host memory
+
+
+class PixelBatch(NamedTuple):
+    """Rays through drawn pixels, contiguous by scene, and what is seen along them.
+
+    Attributes:
+        origins: `[r, 3]`.
+        directions: `[r, 3]`, unit length.
+        directions_norm: `[r, 1]`, length before normalising, where z = -1 in the camera.
+        colors: `[r, 3]` in [0, 1].
+        view: `[r]` which view of the store.
+    """
+
+    origins: Tensor
+    directions: Tensor
+    directions_norm: Tensor
+    colors: Tensor
+    view: Tensor
+
+
+class SceneStore:
+    """Memory-mapped views and cameras of many scenes. Use `open`.
+
+    Attributes:
+        images: uint8 `[views, height, width, 3]`.
+        camera_to_worlds: `[views, 3, 4]`, OpenGL axes.
+        intrinsics: `[views, 4]`, fx, fy, cx, cy in pixels.
+        scene_of_view: `[views]`.
+        is_held_out: `[views]`, views that training does not see.
+        scene_names: in the order of the scenes.
+    """
+
+    def __init__(self, folder: Path, held_out_views: int) -> None:
+        cameras = load_file(folder / "cameras.safetensors")
+        self.scene_names: list[str] = json.loads((folder / "store.json").read_text())["scene_names"]
+        self.images = _mapped(folder / "images.npy")
+        self.foreground = _mapped(folder / "foreground.npy")
+        self.foreground_offsets = cameras["foreground_offsets"]
+        self.camera_to_worlds, self.intrinsics = cameras["camera_to_worlds"], cameras["intrinsics"]
+        counts = cameras["views_per_scene"]
+        self.scene_of_view = torch.arange(len(counts)).repeat_interleave(counts)
+        self.first_view = torch.cumsum(counts, 0) - counts
+        self.is_held_out = torch.zeros(len(self.scene_of_view), dtype=torch.bool)
+        for first, count in zip(self.first_view.tolist(), counts.tolist(), strict=True):
+            self.is_held_out[first + split_views(count, held_out_views)[1]] = True
+        self.training_views = (~self.is_held_out).nonzero().flatten()
+        self.training_counts = torch.bincount(self.scene_of_view[self.training_views], minlength=len(counts))
+        self.training_starts = torch.cumsum(self.training_counts, 0) - self.training_counts
+
+    @classmethod
+    def open(cls, instances: Sequence[Path], held_out_views: int, cache_dir: Path | None = None) -> "SceneStore":
+        """Open the packed views of `instances`, packing them first if the cache lacks them or they have changed.
+
+        Raises:
+            DataError: see `scene_cache.cached` and `split_views`.
+        """
+        return cls(cached(instances, cache_dir or default_cache()), held_out_views)
+
+    @property
+    def num_scenes(self) -> int:
+        """Scenes in all."""
+        return len(self.scene_names)
+
+    @property
+    def height(self) -> int:
+        """Rows of every view."""
+        return int(self.images.shape[1])
+
+    @property
+    def width(self) -> int:
+        """Columns of every view."""
+        return int(self.images.shape[2])
+
+    @property
+    def camera_distance(self) -> float:
+        """Median distance of the cameras to the origin."""
+        return float(self.camera_to_worlds[..., 3].norm(dim=-1).median())
+
+    def view(self, index: int) -> tuple[NDArray[np.uint8], Tensor, Tensor]:
+        """Pixels `[height, width, 3]`, camera-to-world `[3, 4]` and intrinsics `[4]` of one view."""
+        return self.images[index].cpu().numpy(), self.camera_to_worlds[index].cpu(), self.intrinsics[index].cpu()
+
+    def views_of(self, scene: int, held_out: bool) -> Tensor:
+        """Indices of a scene's held-out or training views."""
+        return ((self.scene_of_view == scene) & (self.is_held_out == held_out)).nonzero().flatten()
+
+    def resident(self, device: torch.device | str) -> bool:
+        """Move everything that a step reads to a GPU with room for it; returns whether it is there."""
+        device = torch.device(device)
+        if device.type != "cuda":
+            return False
+        if torch.cuda.mem_get_info(device)[0] < 2 * (self.images.nbytes + self.foreground.nbytes):
+            return False
+        images = torch.empty(self.images.shape, dtype=torch.uint8, device=device)
+        for target, part in zip(images.split(COPIED_AT_ONCE), self.images.split(COPIED_AT_ONCE), strict=True):
+            target.copy_(part)
+        self.images = images
+        for name in (
+            "foreground",
+            "foreground_offsets",
+            "camera_to_worlds",
+            "intrinsics",
+            "training_views",
+            "training_counts",
+            "training_starts",
+        ):
+            setattr(self, name, getattr(self, name).to(device))
+        return True
+
+    def sample_pixels(
+        self,
+        scenes: Tensor,
+        views_per_scene: int,
+        pixels_per_view: int,
+        foreground_share: float,
+        generator: torch.Generator,
+    ) -> PixelBatch:
+        """Draw training views of each scene and pixels of each view, both with replacement.
+
+        Args:
+            scenes: `[s]`.
+            views_per_scene: v.
+            pixels_per_view: p.
+            foreground_share: expected share in [0, 1] of pixels drawn from those that are not background.
+            generator: a CPU generator; same state, same batch on every device.
+        """
+        device = self.images.device
+        shape = (len(scenes), views_per_scene)
+        scenes = scenes.to(device)[:, None]
+        chance = torch.rand(shape, generator=generator).to(device)
+        position = (chance * self.training_counts[scenes]).long()
+        views = self.training_views[self.training_starts[scenes] + position].flatten()
+        pixels = self._draw_pixels(views, pixels_per_view, foreground_share, generator).flatten()
+        views = views.repeat_interleave(pixels_per_view)
+        rows = torch.div(pixels, self.width, rounding_mode="floor")
+        columns = pixels - rows * self.width
+        cameras = self.camera_to_worlds[views]
+        directions = pixel_directions(torch.stack([rows, columns], dim=-1), self.intrinsics[views], cameras)
+        norms = directions.norm(dim=-1, keepdim=True)
+        colors = self.images[views, rows, columns].float() / 255.0
+        return PixelBatch(cameras[..., 3], directions / norms, norms, colors, views)
+
+    def _draw_pixels(self, views: Tensor, count: int, share: float, generator: torch.Generator) -> Tensor:
+        """Pixel indices `[views drawn, count]`."""
+        shape, device = (len(views), count), self.images.device
+        pixels = torch.randint(self.height * self.width, shape, generator=generator).to(device)
+        if share > 0.0:
+            start, end = self.foreground_offsets[views][:, None], self.foreground_offsets[views + 1][:, None]
+            chance = torch.rand(shape, generator=generator, dtype=torch.float64).to(device)
+            inside = start + (chance * (end - start)).long()
+            wanted = (torch.rand(shape, generator=generator).to(device) < share) & (end > start)
+            inside = torch.where(wanted, inside, 0)
+            if len(self.foreground):
+                pixels = torch.where(wanted, self.foreground[inside].long(), pixels)
+        return pixels
+
+
+def _mapped(path: Path) -> Tensor:
+    """A read-only array as a tensor, without reading it; torch has no uint32 indexing, its bits serve as int32."""
+    array = np.load(path, mmap_mode="c", allow_pickle=False)
+    return torch.from_numpy(array.view(np.int32) if array.dtype == np.uint32 else array)

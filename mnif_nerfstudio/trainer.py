@@ -1,0 +1,151 @@
+"""nerfstudio's trainer with atomic checkpoints, absolute step counts, typed errors and a report at the end."""
+
+import os
+import time
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from nerfstudio.engine.optimizers import Optimizers
+from nerfstudio.engine.trainer import Trainer, TrainerConfig
+from nerfstudio.utils.decorators import check_main_thread
+
+from mnif_core.errors import CheckpointError, ConfigError, TrainingError
+from mnif_nerfstudio.pipeline import MnifPipeline
+from mnif_nerfstudio.report import write_report
+from mnif_nerfstudio.schedulers import StageCosineSchedulerConfig
+
+
+@dataclass
+class MnifTrainerConfig(TrainerConfig):
+    """A run of both stages; `--max-num-iterations` caps the absolute step, also after a resume."""
+
+    _target: type[Any] = field(default_factory=lambda: MnifTrainer)
+    max_num_iterations: int = 10**9
+    """Absolute step at which to stop, if that is before the end of stage 2."""
+
+    def set_experiment_name(self) -> None:
+        """Name the experiment after its data, or after the demo set."""
+        if self.experiment_name is None and self.data is None and self.pipeline.datamanager.data is None:
+            self.experiment_name = "demo-cars"
+        super().set_experiment_name()
+
+
+class MnifTrainer(Trainer):
+    """Runs to the end of stage 2, whatever step it starts from."""
+
+    pipeline: MnifPipeline
+    config: MnifTrainerConfig
+
+    def setup(self, test_mode: Literal["test", "val", "inference"] = "val") -> None:
+        """Build pipeline, optimisers and viewer, and load the checkpoint that was asked for."""
+        stages: Any = self.config.pipeline
+        self.config.max_num_iterations = min(self.config.max_num_iterations, stages.fit_steps + stages.prior_steps)
+        super().setup(test_mode)
+
+    def setup_optimizers(self) -> Optimizers:
+        """Build the optimisers, each schedule spanning the stage that its parameters are trained in."""
+        stages = self.pipeline.config
+        spans = {
+            "bases": (0, stages.fit_steps),
+            "latents": (0, stages.fit_steps),
+            "prior": (stages.fit_steps, stages.prior_steps),
+        }
+        for name, (start, steps) in spans.items():
+            scheduler = self.config.optimizers[name]["scheduler"]
+            if isinstance(scheduler, StageCosineSchedulerConfig):
+                scheduler.start_step, scheduler.num_steps = start, steps
+        return super().setup_optimizers()
+
+    def train(self) -> None:
+        """Train from the loaded step to the end; a finished run only reports anew."""
+        # nerfstudio counts iterations from the step it resumes at
+        self.config.max_num_iterations = max(0, self.config.max_num_iterations - self._start_step)
+        self.step = max(0, self._start_step - 1)
+        super().train()
+
+    def train_iteration(self, step: int) -> Any:
+        """One step of either stage, timed.
+
+        Raises:
+            TrainingError: the loss is not finite. The last checkpoint stays as it is.
+        """
+        started = time.perf_counter()
+        result = super().train_iteration(step)
+        self.pipeline.stage_seconds[int(self.pipeline.in_prior_stage(step))] += time.perf_counter() - started
+        if step % 50 == 0 and not torch.isfinite(result[0]):
+            raise TrainingError(
+                f"{self.checkpoint_dir}: loss is {result[0].item()} at step {step}; "
+                "resume from the last checkpoint here with a lower learning rate"
+            )
+        return result
+
+    @check_main_thread
+    def save_checkpoint(self, step: int) -> None:
+        """Write the checkpoint beside its folder, then move it in: a killed run leaves the last one whole."""
+        self.checkpoint_dir.mkdir(parents=True, exist_ok=True)
+        target = self.checkpoint_dir / f"step-{step:09d}.ckpt"
+        scratch = self.base_dir / f".checkpoint-{os.getpid()}.tmp"
+        state = {
+            "step": step,
+            "pipeline": self.pipeline.state_dict(),
+            "optimizers": {name: value.state_dict() for name, value in self.optimizers.optimizers.items()},
+            "schedulers": {name: value.state_dict() for name, value in self.optimizers.schedulers.items()},
+            "scalers": self.grad_scaler.state_dict(),
+        }
+        torch.save(state, scratch)
+        os.replace(scratch, target)
+        if self.config.save_only_latest_checkpoint:
+            for other in self.checkpoint_dir.glob("*.ckpt"):
+                if other != target:
+                    other.unlink()
+
+    def _load_checkpoint(self) -> None:
+        path = self._checkpoint_path()
+        if path is not None:
+            check_checkpoint(path)
+        try:
+            super()._load_checkpoint()
+        except CheckpointError as error:
+            raise CheckpointError(f"{path}: {error}") from error
+
+    def _checkpoint_path(self) -> Path | None:
+        config = self.config
+        if config.load_dir is None:
+            return config.load_checkpoint
+        if config.load_step is not None:
+            return config.load_dir / f"step-{config.load_step:09d}.ckpt"
+        found = sorted(config.load_dir.glob("step-*.ckpt"))
+        if not found:
+            raise CheckpointError(
+                f"{config.load_dir}: no checkpoint (step-*.ckpt) here; pass the nerfstudio_models folder of a run"
+            )
+        config.load_step = int(found[-1].stem.removeprefix("step-"))
+        return found[-1]
+
+    def _after_train(self) -> None:
+        # the viewer holds the process after training: report before it does
+        quits, self.config.viewer.quit_on_train_completion = self.config.viewer.quit_on_train_completion, True
+        super()._after_train()
+        if self.local_rank == 0:
+            write_report(self.pipeline, self.base_dir)
+        self.config.viewer.quit_on_train_completion = quits
+        if not quits:
+            self._train_complete_viewer()
+
+
+def check_checkpoint(path: Path) -> None:
+    """Check that `path` is a whole nerfstudio checkpoint, without loading it.
+
+    Raises:
+        CheckpointError: missing, or not a torch archive.
+        ConfigError: a folder where a file is needed.
+    """
+    if path.is_dir():
+        raise ConfigError(f"{path}: is a folder; pass it by --load-dir, or a file by --load-checkpoint")
+    if not path.exists():
+        raise CheckpointError(f"{path}: no such checkpoint; pass the nerfstudio_models folder of a run by --load-dir")
+    if not zipfile.is_zipfile(path):
+        raise CheckpointError(f"{path}: not a whole checkpoint; delete it and resume from the one before")

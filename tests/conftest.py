@@ -1,0 +1,26 @@
+"""What every test needs: two threads, caches of its own, and reasons for what is skipped."""
+
+import os
+import tempfile
+
+os.environ["MNIF_CACHE"] = tempfile.mkdtemp(prefix="mnif-tests-")
+os.environ.pop("MNIF_SHOW", None)
+
+import pytest
+import torch
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--run-slow", action="store_true", help="run tests that take minutes")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    torch.set_num_threads(2)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if "slow" in item.keywords and not config.getoption("--run-slow"):
+            item.add_marker(pytest.mark.skip(reason="takes minutes; run with --run-slow"))
+        if "gpu" in item.keywords and not torch.cuda.is_available():
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA GPU"))

@@ -1,0 +1,197 @@
+"""All of nerfstudio's road on a short run: train, evaluate, render, export; resume; errors in one line."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mnif_core.generative_field import GenerativeField
+from mnif_nerfstudio.demo_cars import make_demo_cars
+from tests.end_to_end.conftest import FIT_STEPS, PRIOR_STEPS, Finished, Tools, short_run
+
+needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ns-render needs ffmpeg on the PATH")
+
+
+def assert_ok(finished: Finished) -> None:
+    assert finished.code == 0, finished.output[-4000:]
+
+
+def test_train_leaves_artefact_sheet_and_summary(trained: tuple[Path, Finished]) -> None:
+    run, finished = trained
+    summary = json.loads((run / "summary.json").read_text())
+    assert finished.last_line.startswith(f"held-out PSNR {summary['held_out_psnr_db']:.2f} dB")
+    assert summary["stage_1_seconds"] > 0 and summary["stage_2_seconds"] > 0
+    assert str(run / "contact_sheet.png") in finished.last_line
+    assert np.asarray(Image.open(run / "contact_sheet.png")).std() > 10
+    field = GenerativeField.load(run / "field")
+    assert field.latents.shape == (12, 16)
+    pictures = field.sample(2, seed=3, views=2)
+    assert pictures.shape == (2, 2, 32, 32, 3)
+    assert torch.equal(pictures, field.sample(2, seed=3, views=2))
+
+
+def test_short_training_learns(trained: tuple[Path, Finished]) -> None:
+    # an all-white picture of these cars scores about 12 dB
+    assert json.loads((trained[0] / "summary.json").read_text())["held_out_psnr_db"] > 14
+
+
+def test_eval_writes_psnr_and_ssim(tools: Tools, tiny_run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "metrics.json"
+    assert_ok(tools.run("ns-eval", "--load-config", tiny_run / "config.yml", "--output-path", out))
+    results = json.loads(out.read_text())["results"]
+    summary = json.loads((tiny_run / "summary.json").read_text())
+    assert results["psnr"] == pytest.approx(summary["held_out_psnr_db"], abs=0.01)
+    assert 0 < results["ssim"] < 1
+
+
+def camera_path(path: Path) -> Path:
+    """A path of two cameras at the data's distance, in the viewer's JSON form."""
+    field_camera = [[1, 0, 0, 0], [0, 0, -1, -1.3], [0, 1, 0, 0], [0, 0, 0, 1]]
+    frame = {"camera_to_world": np.ravel(field_camera).tolist(), "fov": 50, "aspect": 1}
+    path.write_text(
+        json.dumps(
+            {
+                "camera_type": "perspective",
+                "render_height": 32,
+                "render_width": 32,
+                "camera_path": [frame, frame],
+                "fps": 2,
+                "seconds": 1,
+                "is_cycle": False,
+                "smoothness_value": 0,
+            }
+        )
+    )
+    return path
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("kind", ["camera-path", "interpolate", "spiral"])
+def test_render_writes_a_video(tools: Tools, tiny_run: Path, tmp_path: Path, kind: str) -> None:
+    options: list[object] = {
+        "camera-path": ["--camera-path-filename", camera_path(tmp_path / "path.json")],
+        "interpolate": ["--interpolation-steps", 2, "--pose-source", "train"],
+        "spiral": ["--seconds", 1, "--frame-rate", 3, "--radius", 0.1],
+    }[kind]
+    video = tmp_path / "video.mp4"
+    assert_ok(tools.run("ns-render", kind, "--load-config", tiny_run / "config.yml", "--output-path", video, *options))
+    assert video.stat().st_size > 500
+
+
+@needs_ffmpeg
+def test_render_shows_the_chosen_scene(tools: Tools, tiny_run: Path, tmp_path: Path) -> None:
+    """Frames of a sample differ between seeds, are equal for equal seeds, and equal what the artefact renders."""
+    frames = []
+    for index, chosen in enumerate(["sample:1", "sample:2", "sample:1"]):
+        out = tmp_path / str(index)
+        command = ["ns-render", "camera-path", "--load-config", tiny_run / "config.yml", "--output-path", out]
+        command += ["--camera-path-filename", camera_path(tmp_path / "path.json"), "--output-format", "images"]
+        assert_ok(tools.run(*command, "--image-format", "png", environment={"MNIF_SHOW": chosen}))
+        frames.append(np.asarray(Image.open(sorted(out.glob("*.png"))[0])).astype(int))
+    assert np.array_equal(frames[0], frames[2])
+    assert np.abs(frames[0] - frames[1]).max() > 8
+
+
+@needs_ffmpeg
+def test_render_dataset(tools: Tools, tiny_run: Path, tmp_path: Path) -> None:
+    command = ["ns-render", "dataset", "--load-config", tiny_run / "config.yml", "--output-path", tmp_path / "out"]
+    assert_ok(tools.run(*command, "--split", "train+test", "--rendered-output-names", "rgb", "gt-rgb"))
+    assert len(list((tmp_path / "out" / "train" / "rgb").iterdir())) == 6
+    assert len(list((tmp_path / "out" / "test" / "rgb").iterdir())) == 3
+
+
+def points_of(path: Path) -> np.ndarray:
+    import open3d
+
+    return np.asarray(open3d.io.read_point_cloud(str(path)).points)
+
+
+def test_export_pointcloud_holds_one_scene(tools: Tools, tiny_run: Path, tmp_path: Path) -> None:
+    command = ["ns-export", "pointcloud", "--load-config", tiny_run / "config.yml", "--normal-method", "open3d"]
+    command += ["--num-points", 1500, "--num-rays-per-batch", 2048, "--remove-outliers", False]
+    command += ["--save-world-frame", True]
+    finished = tools.run(*command, "--output-dir", tmp_path / "cloud", environment={"MNIF_SHOW": "train:3"})
+    assert_ok(finished)
+    points = points_of(tmp_path / "cloud" / "point_cloud.ply")
+    assert len(points) >= 1500
+    # a car of unit diagonal around the origin, no white background at the far plane
+    assert np.linalg.norm(points, axis=1).max() < 0.75
+
+
+def test_export_tsdf(tools: Tools, tiny_run: Path, tmp_path: Path) -> None:
+    command = ["ns-export", "tsdf", "--load-config", tiny_run / "config.yml", "--output-dir", tmp_path / "tsdf"]
+    command += ["--resolution", 32, "--downscale-factor", 1, "--target-num-faces", "None"]
+    assert_ok(tools.run(*command, "--texture-method", "tsdf", environment={"MNIF_SHOW": "sample:4"}))
+    assert (tmp_path / "tsdf" / "tsdf_mesh.ply").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_resume_after_kill(tools: Tools, few_cars: Path, tiny_run: Path, tmp_path: Path, stage: int) -> None:
+    running = tools.start(*short_run(few_cars, tmp_path, "--steps-per-save", 10))
+    run = tmp_path / "run" / "mnif-tiny" / "now"
+    models = run / "nerfstudio_models"
+    wanted = 40 if stage == 1 else FIT_STEPS + 20
+    until = time.monotonic() + 300
+    while not any(int(path.stem.split("-")[1]) >= wanted for path in models.glob("*.ckpt")):
+        assert not running.ended and time.monotonic() < until, running.output[-3000:]
+        time.sleep(0.02)
+    running.kill()
+    assert not (run / "summary.json").exists()
+    last = max(int(path.stem.split("-")[1]) for path in models.glob("*.ckpt"))
+    assert (last < FIT_STEPS) == (stage == 1)
+    finished = tools.run(*short_run(few_cars, tmp_path / "again", "--load-dir", models))
+    assert_ok(finished)
+    again = tmp_path / "again" / "run" / "mnif-tiny" / "now"
+    end = torch.load(next((again / "nerfstudio_models").glob("*.ckpt")), weights_only=True)
+    assert end["step"] == FIT_STEPS + PRIOR_STEPS - 1
+    whole, resumed = (json.loads((folder / "summary.json").read_text()) for folder in (tiny_run, again))
+    assert resumed["held_out_psnr_db"] == pytest.approx(whole["held_out_psnr_db"], abs=1.0)
+    assert resumed["stage_1_seconds"] > 0
+
+
+def assert_one_line(finished: Finished, *parts: object) -> None:
+    assert finished.code != 0
+    assert "Traceback" not in finished.output, finished.output[-3000:]
+    for part in parts:
+        assert str(part) in finished.last_line
+
+
+def test_missing_data_is_one_line(tools: Tools, tmp_path: Path) -> None:
+    missing = tmp_path / "nowhere"
+    assert_one_line(tools.run(*short_run(missing, tmp_path)), "DataError", missing)
+
+
+def test_latent_count_mismatch_is_one_line(tools: Tools, tiny_run: Path, tmp_path: Path) -> None:
+    other = make_demo_cars(tmp_path / "other", cars=5, views=9, size=32)
+    models = tiny_run / "nerfstudio_models"
+    finished = tools.run(*short_run(other, tmp_path, "--load-dir", models))
+    assert_one_line(finished, "CheckpointError", models, "12 latents", "5 scenes", "--data")
+
+
+def test_truncated_and_foreign_checkpoints_are_one_line(
+    tools: Tools, tiny_run: Path, few_cars: Path, tmp_path: Path
+) -> None:
+    whole = next((tiny_run / "nerfstudio_models").glob("*.ckpt"))
+    cut = tmp_path / "step-000000001.ckpt"
+    cut.write_bytes(whole.read_bytes()[:5000])
+    foreign = tmp_path / "step-000000002.ckpt"
+    torch.save({"step": 2, "pipeline": {"_model.weight": torch.zeros(1)}}, foreign)
+    for path, word in ((cut, "not a whole checkpoint"), (foreign, "not of an mnif run")):
+        finished = tools.run(*short_run(few_cars, tmp_path, "--load-checkpoint", path))
+        assert_one_line(finished, "CheckpointError", path, word)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert_one_line(tools.run(*short_run(few_cars, tmp_path, "--load-dir", empty)), "CheckpointError", empty)
+
+
+def test_dataparser_serves_nerfacto(tools: Tools, few_cars: Path, tmp_path: Path) -> None:
+    instance = sorted((few_cars / "cars_train").iterdir())[0]
+    command = ["ns-train", "nerfacto", "--output-dir", tmp_path, "--machine.device-type", "cpu"]
+    command += ["--max-num-iterations", 2, "--vis", "tensorboard", "--pipeline.model.implementation", "torch"]
+    command += ["--pipeline.datamanager.train-num-rays-per-batch", 64, "--pipeline.model.predict-normals", False]
+    assert_ok(tools.run(*command, "srn", "--data", instance, without_lpips=True))

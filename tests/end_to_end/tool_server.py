@@ -1,0 +1,70 @@
+"""Runs nerfstudio's commands in forks of one process that has imported them: an import costs up to half a minute.
+
+Reads one JSON request a line, `{"argv": [tool, ...], "log": path, "environment": {}, "without_lpips": bool}`, forks,
+and answers with the child's process id. The child writes its exit code to `<log>.exit`.
+"""
+
+import json
+import os
+import signal
+import sys
+
+from nerfstudio.scripts import eval as ns_eval
+from nerfstudio.scripts import exporter, render, train
+from nerfstudio.scripts.viewer import run_viewer
+
+ENTRYPOINTS = {
+    "ns-train": train.entrypoint,
+    "ns-eval": ns_eval.entrypoint,
+    "ns-render": render.entrypoint,
+    "ns-export": exporter.entrypoint,
+    "ns-viewer": run_viewer.entrypoint,
+}
+
+
+def _replace_lpips() -> None:
+    """nerfacto fetches LPIPS weights when it is built, which an offline test cannot."""
+    import torch
+    from nerfstudio.models import nerfacto
+
+    nerfacto.LearnedPerceptualImagePatchSimilarity = lambda **_: torch.nn.Identity()
+
+
+def _child(request: dict) -> int:
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.environ.update(request.get("environment", {}))
+    if request.get("without_lpips"):
+        _replace_lpips()
+    sys.argv = request["argv"]
+    try:
+        ENTRYPOINTS[sys.argv[0]]()
+    except SystemExit as stop:
+        return int(stop.code or 0) if not isinstance(stop.code, str) else 1
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        return 1
+    return 0
+
+
+def main() -> None:
+    """Serve until standard input closes."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            code = _child(request)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            with open(request["log"] + ".exit", "w") as file:
+                file.write(str(code))
+            os._exit(code)
+        print(pid, flush=True)
+
+
+if __name__ == "__main__":
+    main()
