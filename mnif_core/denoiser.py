@@ -29,7 +29,7 @@ class DenoiserConfig:
 
 
 def timestep_embedding(timesteps: Tensor, dim: int) -> Tensor:
-    """Sinusoids [cos, sin] of `timesteps` `[n]` at frequencies 10000^(-k / (dim // 2)) -> `[n, dim]`, odd ends with 0."""
+    """[cos, sin] of `timesteps` `[n]` at frequencies 10000^(-k / (dim // 2)) -> `[n, dim]`; an odd dim ends in 0."""
     half = dim // 2
     frequencies = torch.exp(-math.log(10000.0) * torch.arange(half, device=timesteps.device) / half)
     angles = timesteps.float().unsqueeze(1) * frequencies
@@ -59,7 +59,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualMLP(nn.Module):
-    """Residual blocks between two linear layers; the first half's inputs are added to the second half's (as a U-Net)."""
+    """Residual blocks between two linear layers; the first half's inputs join the second half's, as in a U-Net."""
 
     def __init__(self, config: DenoiserConfig) -> None:
         super().__init__()

@@ -38,7 +38,7 @@ class NoiseSchedule:
 
     @classmethod
     def make(cls, name: ScheduleName, steps: int = 1000) -> "NoiseSchedule":
-        """`linear`: betas from 1e-4 to 0.02, scaled by 1000 / steps; `squared-cosine`: Nichol & Dhariwal, capped at 0.999."""
+        """`linear`: betas from 1e-4 to 0.02 x 1000 / steps; `squared-cosine`: Nichol & Dhariwal, capped at 0.999."""
         if name == "linear":
             scale = 1000.0 / steps
             betas = torch.linspace(scale * 1e-4, scale * 0.02, steps, dtype=torch.float64)
@@ -87,7 +87,7 @@ def q_sample(schedule: NoiseSchedule, x0: Tensor, index: Tensor, noise: Tensor) 
 
 
 def training_target(prediction: Prediction, x0: Tensor, noise: Tensor, bars: Tensor) -> Tensor:
-    """What the network should say for x_t: x_0, the noise, or v = sqrt(a) e - sqrt(1 - a) x_0. `bars` is a_t `[n, 1]`."""
+    """What the network should say: x_0, the noise, or v = sqrt(a) e - sqrt(1 - a) x_0. `bars` is a_t `[n, 1]`."""
     if prediction == "x0":
         return x0
     if prediction == "epsilon":
@@ -151,7 +151,7 @@ def sample_ddim(denoise: Denoise, x: Tensor, schedule: NoiseSchedule) -> list[Te
 
 
 def sample_dpm_solver_pp_2m(denoise: Denoise, x: Tensor, schedule: NoiseSchedule) -> list[Tensor]:
-    """DPM-Solver++ 2M (Lu et al. 2022, Alg. 2), first order at both ends; returns x after every step, the sample last."""
+    """DPM-Solver++ 2M (Lu et al. 2022, Alg. 2), first order at both ends; returns x after every step."""
     states: list[Tensor] = []
     older: tuple[Tensor, float] | None = None
     for index in reversed(range(len(schedule.betas))):

@@ -119,7 +119,7 @@ class GenerativeField:
         height: int | None = None,
         width: int | None = None,
     ) -> Tensor:
-        """Pictures `[s, height, width, 3]` in [0, 1] of the scenes `latents` `[s, h]` from one camera `[3, 4]` (OpenGL).
+        """Pictures `[s, height, width, 3]` in [0, 1] of scenes `latents` `[s, h]` from one camera `[3, 4]` (OpenGL).
 
         `intrinsics` (`[4]`: fx, fy, cx, cy in pixels), height and width default to the data's.
         """

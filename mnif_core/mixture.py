@@ -126,7 +126,7 @@ class MixtureSiren(nn.Module):
             nn.init.constant_(self.projection.bias, 1.0 / self.config.num_bases)
 
     def mean_latent(self) -> Tensor:
-        """The latent `[h]` at which every coefficient is 1/M at initialisation: zero, or 1/M where latents are alphas."""
+        """The latent `[h]` at which every coefficient starts at 1/M: zero, or 1/M where latents are coefficients."""
         value = 0.0 if self.config.coefficients == "latent" else 1.0 / self.config.num_bases
         return torch.full((self.config.latent_dim,), value)
 

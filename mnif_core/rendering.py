@@ -98,10 +98,9 @@ def composite(
             authors use 1e10, which makes any density above zero at the far plane opaque and hides the background.
     """
     spacing = depths[..., 1:] - depths[..., :-1]
-    if last_distance is None:
-        last = spacing.mean(-1, keepdim=True)
-    else:
-        last = torch.full_like(depths[..., :1], last_distance)
+    last = spacing.mean(-1, keepdim=True)
+    if last_distance is not None:
+        last = torch.full_like(last, last_distance)
     distances = torch.cat([spacing, last], dim=-1) * direction_norms.unsqueeze(-1)
     optical = density * distances
     # transmittance before each sample, as a sum of exponents: no product that underflows

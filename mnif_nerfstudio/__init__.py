@@ -3,6 +3,7 @@
 import sys
 import warnings
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,8 @@ import torch
 from mnif_core.errors import MnifError
 
 # nerfstudio's own schedules leave numpy floats in checkpoints, which torch's safe loading refuses unless named
-torch.serialization.add_safe_globals([np.float64(0).__reduce__()[0], np.dtype, type(np.dtype(np.float64))])
+_scalar: Any = np.float64(0).__reduce__()[0]
+torch.serialization.add_safe_globals([_scalar, np.dtype, type(np.dtype(np.float64))])
 
 # nerfstudio 1.1.5 indexes tensors by lists, of which torch warns at every camera
 warnings.filterwarnings("ignore", message="Using a non-tuple sequence")

@@ -40,7 +40,8 @@ class MultiSceneDataManagerConfig(VanillaDataManagerConfig):
 class HeldOutViews:
     """The held-out views of every scene (or `limit` of them, evenly spread), one camera at a time.
 
-    Iterating gives (camera of shape [1] with its scene in `metadata["scene"]`, {"image": `[height, width, 3]` in [0, 1]}).
+    Iterating gives a camera of shape [1] with its scene in `metadata["scene"]`, and `{"image": [height, width, 3]}` in
+    [0, 1].
     """
 
     def __init__(self, store: SceneStore, device: torch.device | str, limit: int = -1) -> None:
@@ -164,7 +165,7 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         )
 
     def scenes_of_step(self, step: int) -> Tensor:
-        """Distinct scenes `[scenes]` of a step: each epoch is a new permutation, and a resumed run repeats none of it."""
+        """Distinct scenes `[scenes]` of a step: every epoch is a new permutation, which a resumed run takes up."""
         count = self.scenes_per_step
         per_epoch = self.store.num_scenes // count
         epoch, position = divmod(step * self.world_size + self.local_rank, per_epoch)

@@ -71,7 +71,7 @@ mnif_tiny = MethodSpecification(
         logging=LoggingConfig(steps_per_log=50, profiler="none"),
         viewer=ViewerConfig(num_rays_per_chunk=1 << 12),
         pipeline=MnifPipelineConfig(
-            fit_steps=4000,
+            fit_steps=2500,
             prior_steps=1500,
             datamanager=MultiSceneDataManagerConfig(
                 dataparser=SrnDataParserConfig(held_out_views=3),

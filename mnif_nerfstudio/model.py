@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
+from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.models.base_model import Model, ModelConfig
 from torch import Tensor
@@ -147,14 +148,15 @@ class MnifModel(Model):
             "prior": [p for p in self.prior.parameters() if p.requires_grad],
         }
 
-    def forward(self, ray_bundle: RayBundle | Tensor) -> dict[str, Any]:
+    def forward(self, ray_bundle: RayBundle | Cameras | Tensor) -> dict[str, Any]:
         """Stage 1 takes rays; stage 2 takes scene indices `[batch]`, by the same door, so that DDP sees both."""
         if isinstance(ray_bundle, Tensor):
             return {"prior_loss": self.prior.loss(self.latents[ray_bundle].detach())}
         return super().forward(ray_bundle)
 
-    def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
+    def get_outputs(self, ray_bundle: RayBundle | Cameras) -> dict[str, Any]:
         """Colours, opacity and distance of a flat bundle of rays `[rays]`, contiguous by scene."""
+        assert isinstance(ray_bundle, RayBundle)
         scenes = _scenes_of(ray_bundle)
         if scenes is None:
             latents = self.field.shown_latent
@@ -234,7 +236,7 @@ class MnifModel(Model):
         real, made = truth.permute(2, 0, 1)[None], outputs["rgb"].permute(2, 0, 1)[None]
         metrics = {
             "psnr": float(peak_signal_noise_ratio(made, real, data_range=1.0)),
-            "ssim": float(structural_similarity_index_measure(made, real, data_range=1.0)),
+            "ssim": float(torch.as_tensor(structural_similarity_index_measure(made, real, data_range=1.0))),
         }
         return metrics, {"img": torch.cat([truth, outputs["rgb"]], dim=1)}
 

@@ -149,7 +149,7 @@ def decode(path: Path) -> NDArray[np.uint8]:
         with Image.open(path) as picture:
             if "A" in picture.getbands() or "transparency" in picture.info:
                 over = picture.convert("RGBA")
-                picture = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over)
+                return np.asarray(Image.alpha_composite(Image.new("RGBA", over.size, "white"), over).convert("RGB"))
             return np.asarray(picture.convert("RGB"))
     except (OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{path}: truncated or damaged picture; restore it, or remove the view and its pose") from error
