@@ -1,9 +1,12 @@
 """What every test needs: two threads, caches of its own, and reasons for what is skipped."""
 
 import os
+import shutil
 import tempfile
 
+# before the first import, so that neither a person's caches nor their settings reach a test
 os.environ["MNIF_CACHE"] = tempfile.mkdtemp(prefix="mnif-tests-")
+os.environ["WANDB_MODE"] = "disabled"
 os.environ.pop("MNIF_SHOW", None)
 
 import pytest
@@ -15,7 +18,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    os.environ["MNIF_CACHE"] = tempfile.mkdtemp(prefix="mnif-tests-")
+    os.environ.pop("MNIF_SHOW", None)
     torch.set_num_threads(2)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(os.environ["MNIF_CACHE"], ignore_errors=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
