@@ -18,8 +18,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    os.environ["MNIF_CACHE"] = tempfile.mkdtemp(prefix="mnif-tests-")
-    os.environ.pop("MNIF_SHOW", None)
     torch.set_num_threads(2)
 
 

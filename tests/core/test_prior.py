@@ -59,7 +59,7 @@ def trained(request: pytest.FixtureRequest) -> LatentPrior:
     prior = LatentPrior(PriorConfig(3, width=64, blocks=2, prediction=request.param, schedule="linear", ema_decay=0.99))
     prior.fit_statistics(latents)
     optimizer = torch.optim.Adam(prior.denoiser.parameters(), lr=2e-3)
-    for _ in range(600):
+    for _ in range(1500):
         optimizer.zero_grad()
         prior.loss(latents[torch.randint(256, (128,))]).backward()
         optimizer.step()
