@@ -182,8 +182,8 @@ class MnifModel(Model):
         return {
             "rgb": rendered.color.reshape(-1, 3),
             "accumulation": rendered.accumulation.reshape(-1, 1),
-            # z-depth to distance along the ray, which nerfstudio's exporters expect
-            "depth": rendered.depth.reshape(-1, 1) * norms.reshape(-1, 1),
+            # distance along the ray to what is hit, which nerfstudio's exporters expect: not z-depth, no background
+            "depth": (rendered.depth / rendered.accumulation.clamp(min=1e-6)).reshape(-1, 1) * norms.reshape(-1, 1),
         }
 
     @torch.no_grad()

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+from filelock import FileLock
 from nerfstudio.utils.rich_utils import CONSOLE
 from numpy.typing import NDArray
 from PIL import Image
@@ -23,9 +24,10 @@ from rich.progress import track
 from safetensors.numpy import save_file
 
 from mnif_core.errors import DataError
-from mnif_nerfstudio.srn_dataparser import Instance, read_instance
+from mnif_nerfstudio.srn_dataparser import PICTURE_ERRORS, Instance, read_instance
 
-FORMAT = 1
+FORMAT = 2
+ARRAYS = ("images.npy", "foreground.npy", "cameras.safetensors")
 BACKGROUND = 250  # a pixel whose channels all reach this is background
 THREADS = 4
 AHEAD = 64  # pictures decoded before they are written: bounds memory
@@ -56,13 +58,13 @@ def is_whole(folder: Path) -> bool:
     """Whether `folder` is a finished cache whose files have the sizes they were written with."""
     try:
         sizes = json.loads((folder / "store.json").read_text())["file_sizes"]
-        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+        return all((folder / name).stat().st_size == sizes[name] for name in ARRAYS)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
 def cached(instances: Sequence[Path], cache: Path) -> Path:
-    """Folder with the packed instances, made if it is not there or not whole.
+    """Folder with the packed instances, made if it is not there or not whole. One process packs, others wait for it.
 
     Raises:
         DataError: an instance is malformed, a picture damaged, sizes differ, or the cache cannot be written.
@@ -70,22 +72,24 @@ def cached(instances: Sequence[Path], cache: Path) -> Path:
     folder = cache / "scenes" / content_key(instances)
     if is_whole(folder):
         return folder
+    scratch = folder.with_name(".building")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+        scratch.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(".lock")):
+            if is_whole(folder):  # another process was faster
+                return folder
+            for leftover in (scratch, folder):  # of a killed process, or damaged since
+                shutil.rmtree(leftover, ignore_errors=True)
+            try:
+                scratch.mkdir()
+                _build(instances, scratch)
+                os.rename(scratch, folder)
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
     except OSError as error:
-        raise DataError(f"{folder.parent}: cannot write here ({error.strerror}); set MNIF_CACHE to a folder") from error
-    try:
-        _build(instances, scratch)
-        if folder.exists():  # stale or damaged
-            shutil.rmtree(folder, ignore_errors=True)
-        try:
-            os.rename(scratch, folder)
-        except OSError:
-            if not is_whole(folder):  # else another process was faster
-                raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        raise DataError(
+            f"{folder.parent}: cannot write here ({error.strerror or error}); make room, or set MNIF_CACHE to a folder"
+        ) from error
     return folder
 
 
@@ -99,30 +103,48 @@ def _build(paths: Sequence[Path], folder: Path) -> None:
                 "bring all to one size"
             )
     counts = [len(instance.image_filenames) for instance in instances]
-    views = sum(counts)
-    images = np.lib.format.open_memmap(
-        folder / "images.npy", mode="w+", dtype=np.uint8, shape=(views, first.height, first.width, 3)
-    )
     files = [file for instance in instances for file in instance.image_filenames]
-    foreground: list[NDArray[np.uint32]] = []
-    for index, picture in enumerate(track(_decoded(files), "Packing views", total=views, console=CONSOLE)):
-        images[index] = picture
-        foreground.append(np.flatnonzero((picture < BACKGROUND).any(-1)).astype(np.uint32))
-    images.flush()
-    np.save(folder / "foreground.npy", np.concatenate(foreground))
     cameras = {
         "camera_to_worlds": np.concatenate([instance.camera_to_worlds for instance in instances]),
         "intrinsics": np.repeat(np.stack([_intrinsics(i) for i in instances]), counts, axis=0),
-        "foreground_offsets": np.cumsum([0, *[len(pixels) for pixels in foreground]]).astype(np.int64),
+        "foreground_offsets": _pack(files, first.height, first.width, folder),
         "views_per_scene": np.array(counts, dtype=np.int64),
     }
     save_file(cameras, folder / "cameras.safetensors")
     description: dict[str, Any] = {
-        "format": FORMAT,
         "scene_names": [instance.name for instance in instances],
-        "file_sizes": {file.name: file.stat().st_size for file in folder.iterdir()},
+        "image_filenames": ["/".join(file.parts[-3:]) for file in files],
+        "file_sizes": {name: (folder / name).stat().st_size for name in ARRAYS},
     }
     (folder / "store.json").write_text(json.dumps(description))
+
+
+def _pack(files: Sequence[Path], height: int, width: int, folder: Path) -> NDArray[np.int64]:
+    """Write pictures and foreground pixels view by view; returns where each view's foreground starts, and the end.
+
+    Plain writes, since a memory map of a full disk kills the process.
+    """
+    ends = [0]
+    with (folder / "images.npy").open("wb") as images, tempfile.TemporaryFile(dir=folder) as unnumbered:
+        _write_header(images, np.dtype(np.uint8), (len(files), height, width, 3))
+        views = track(_decoded(files), "Packing views", total=len(files), console=CONSOLE)
+        for file, picture in zip(files, views, strict=True):
+            if picture.shape != (height, width, 3):
+                raise DataError(f"{file}: has changed while it was read; run the command again")
+            images.write(picture.tobytes())
+            pixels = np.flatnonzero((picture < BACKGROUND).any(-1))
+            unnumbered.write(pixels.astype(np.uint32).tobytes())
+            ends.append(ends[-1] + len(pixels))
+        unnumbered.seek(0)
+        with (folder / "foreground.npy").open("wb") as foreground:  # its header needs the number of pixels
+            _write_header(foreground, np.dtype(np.uint32), (ends[-1],))
+            shutil.copyfileobj(unnumbered, foreground, 1 << 24)
+    return np.array(ends, dtype=np.int64)
+
+
+def _write_header(file: BinaryIO, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
 
 
 def _intrinsics(instance: Instance) -> NDArray[np.float32]:
@@ -151,5 +173,5 @@ def decode(path: Path) -> NDArray[np.uint8]:
                 over = picture.convert("RGBA")
                 return np.asarray(Image.alpha_composite(Image.new("RGBA", over.size, "white"), over).convert("RGB"))
             return np.asarray(picture.convert("RGB"))
-    except (OSError, SyntaxError, ValueError) as error:
+    except PICTURE_ERRORS as error:
         raise DataError(f"{path}: truncated or damaged picture; restore it, or remove the view and its pose") from error

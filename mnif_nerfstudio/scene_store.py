@@ -49,11 +49,14 @@ class SceneStore:
         scene_of_view: `[views]`.
         is_held_out: `[views]`, views that training does not see.
         scene_names: in the order of the scenes.
+        image_filenames: `<instance>/rgb/<view>.png` of every view.
     """
 
-    def __init__(self, folder: Path, held_out_views: int) -> None:
+    def __init__(self, folder: Path, instances: Sequence[Path], held_out_views: int) -> None:
         cameras = load_file(folder / "cameras.safetensors")
-        self.scene_names: list[str] = json.loads((folder / "store.json").read_text())["scene_names"]
+        description = json.loads((folder / "store.json").read_text())
+        self.scene_names: list[str] = description["scene_names"]
+        self.image_filenames: list[str] = description["image_filenames"]
         self.images = _mapped(folder / "images.npy")
         self.foreground = _mapped(folder / "foreground.npy")
         self.foreground_offsets = cameras["foreground_offsets"]
@@ -62,8 +65,8 @@ class SceneStore:
         self.scene_of_view = torch.arange(len(counts)).repeat_interleave(counts)
         self.first_view = torch.cumsum(counts, 0) - counts
         self.is_held_out = torch.zeros(len(self.scene_of_view), dtype=torch.bool)
-        for first, count in zip(self.first_view.tolist(), counts.tolist(), strict=True):
-            self.is_held_out[first + split_views(count, held_out_views)[1]] = True
+        for instance, first, count in zip(instances, self.first_view.tolist(), counts.tolist(), strict=True):
+            self.is_held_out[first + split_views(count, held_out_views, instance)[1]] = True
         self.training_views = (~self.is_held_out).nonzero().flatten()
         self.training_counts = torch.bincount(self.scene_of_view[self.training_views], minlength=len(counts))
         self.training_starts = torch.cumsum(self.training_counts, 0) - self.training_counts
@@ -75,7 +78,7 @@ class SceneStore:
         Raises:
             DataError: see `scene_cache.cached` and `split_views`.
         """
-        return cls(cached(instances, cache_dir or default_cache()), held_out_views)
+        return cls(cached(instances, cache_dir or default_cache()), instances, held_out_views)
 
     @property
     def num_scenes(self) -> int:

@@ -4,8 +4,9 @@ Light on purpose: nerfstudio imports dataparsers while it is still importing its
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,14 +15,17 @@ from nerfstudio.data.dataparsers.base_dataparser import DataParser, DataParserCo
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.plugins.registry_dataparser import DataParserSpecification
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from mnif_core.errors import DataError
 
 IMAGES = {".png", ".jpg", ".jpeg"}
-SPLITS = ("train", "val", "test")
+SPLITS = ("_train", "_val", "_test")
 HALF_EXTENT = 0.6  # the box of an SRN object has unit diagonal
 RIGID_TOLERANCE = 1e-3
+# what Pillow raises for files that are no pictures, cut short, damaged, or absurdly large
+PICTURE_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+NAMED = 8  # instances that an error lists
 
 
 @dataclass(frozen=True)
@@ -67,22 +71,21 @@ def list_instances(data: Path, category: str | None, split: str) -> list[Path]:
         raise DataError(f"{data}: no such folder; pass the folder of your scenes by --data")
     if is_instance(data):
         return [data]
-    folders = sorted(entry for entry in data.iterdir() if entry.is_dir())
-    splits = [f for f in folders if f.name.rpartition("_")[2] in SPLITS and "_" in f.name and not is_instance(f)]
-    if splits or category is not None:
+    folders = sorted(entry for entry in _entries(data) if entry.is_dir())
+    splits = [f for f in folders if f.name.endswith(SPLITS) and not is_instance(f)]
+    if splits:
         categories = sorted({f.name.rpartition("_")[0] for f in splits})
         if category is None and len(categories) > 1:
-            raise DataError(f"{data}: holds {', '.join(categories)}; choose one by --category")
-        chosen = data / f"{category or categories[0]}_{split}"
-        if not chosen.is_dir():
-            raise DataError(f"{chosen}: no such folder; make it, or choose one of {', '.join(f.name for f in splits)}")
-        data, folders = chosen, sorted(entry for entry in chosen.iterdir() if entry.is_dir())
-    hidden = [f for f in folders if not f.name.startswith(".")]
-    if not hidden:
+            raise DataError(f"{data}: holds {', '.join(categories)}; choose one by srn --category {categories[0]}")
+        data = data / f"{category or categories[0]}_{split}"
+        if data not in splits:
+            raise DataError(f"{data}: no such folder; pass one of {', '.join(f.name for f in splits)} by --data")
+        folders = sorted(entry for entry in _entries(data) if entry.is_dir())
+    if not folders:
         raise DataError(f"{data}: empty; put instances here, each with rgb/, pose/ and intrinsics.txt")
-    instances = [f for f in hidden if is_instance(f)]
+    instances = [f for f in folders if is_instance(f)]
     if not instances:
-        raise DataError(f"{data}: no instance here (a folder with rgb/); pass a folder in SRN layout")
+        raise DataError(f"{data}: no instance here (a folder with rgb/); pass a folder in SRN layout by --data")
     return instances
 
 
@@ -90,23 +93,23 @@ def list_views(instance: Path) -> tuple[list[Path], list[Path]]:
     """Pictures and pose files of an instance, matched by name.
 
     Raises:
-        DataError: no pictures, no poses, or one without the other.
+        DataError: no pictures, no poses, two pictures of one name, or one without the other.
     """
-    pictures = sorted(p for p in (instance / "rgb").iterdir() if p.suffix.lower() in IMAGES)
+    pictures = [p for p in _entries(instance / "rgb") if p.suffix.lower() in IMAGES]
     if not pictures:
         raise DataError(f"{instance / 'rgb'}: no pictures; put the views here as .png")
     if not (instance / "pose").is_dir():
         raise DataError(f"{instance}: no pose/ folder; add one camera-to-world file per view, or remove the instance")
-    poses = sorted((instance / "pose").glob("*.txt"))
+    poses = [p for p in _entries(instance / "pose") if p.suffix.lower() == ".txt"]
     missing = sorted({p.stem for p in pictures} - {p.stem for p in poses})
     if missing:
         raise DataError(f"{instance / 'pose' / missing[0]}.txt: missing; add it, or remove rgb/{missing[0]}.png")
     extra = sorted({p.stem for p in poses} - {p.stem for p in pictures})
     if extra:
-        raise DataError(
-            f"{instance}: {len(poses)} poses but {len(pictures)} views; add rgb/{extra[0]}.png or remove "
-            f"pose/{extra[0]}.txt"
-        )
+        raise DataError(f"{instance / 'rgb' / extra[0]}.png: missing; add it, or remove pose/{extra[0]}.txt")
+    for one, other in pairwise(pictures):
+        if one.stem == other.stem:
+            raise DataError(f"{other}: {one.name} is the same view; remove one of them")
     return pictures, poses
 
 
@@ -125,9 +128,7 @@ def read_pose(path: Path) -> NDArray[np.float32]:
     rotation = pose[:3, :3]
     error = np.abs(rotation @ rotation.T - np.eye(3)).max()
     if error > RIGID_TOLERANCE or np.linalg.det(rotation) < 0 or np.abs(pose[3] - [0, 0, 0, 1]).max() > 1e-6:
-        raise DataError(
-            f"{path}: not a rigid motion (rotation off by {error:.2g}); write an orthonormal camera-to-world"
-        )
+        raise DataError(f"{path}: not a rigid motion (off by {error:.2g}); write an orthonormal camera-to-world")
     return (pose[:3] * [1.0, -1.0, -1.0, 1.0]).astype(np.float32)
 
 
@@ -137,17 +138,17 @@ def read_intrinsics(path: Path) -> tuple[float, float, float, int, int]:
     Raises:
         DataError: missing or malformed.
     """
-    if not path.exists():
-        raise DataError(f"{path}: missing; write 'focal cx cy 0.' in its first line and 'height width' in its last")
-    lines = [line.split() for line in path.read_text(errors="replace").splitlines() if line.strip()]
     try:
+        lines = [line.split() for line in path.read_text(errors="replace").splitlines() if line.strip()]
         focal, cx, cy = (float(value) for value in lines[0][:3])
         height, width = (int(float(value)) for value in lines[-1])
         valid = focal > 0 and height > 0 and width > 0 and bool(np.isfinite([focal, cx, cy]).all())
-    except (ValueError, IndexError, OverflowError):
+    except (OSError, ValueError, IndexError, OverflowError):
         valid = False
     if not valid:
-        raise DataError(f"{path}: malformed; write 'focal cx cy 0.' in its first line and 'height width' in its last")
+        raise DataError(
+            f"{path}: missing or malformed; write 'focal cx cy 0.' in its first line and 'height width' in its last"
+        )
     return focal, cx, cy, height, width
 
 
@@ -160,7 +161,7 @@ def image_size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as picture:
             return picture.size
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except PICTURE_ERRORS as error:
         raise DataError(f"{path}: not a readable picture; restore the file or remove the view and its pose") from error
 
 
@@ -193,15 +194,20 @@ def read_instance(path: Path) -> Instance:
     )
 
 
-def split_views(num_views: int, held_out: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of training and held-out views, the latter evenly spread; at least one of each kind where there are two.
+def split_views(
+    num_views: int, held_out: int, instance: Path | str = "views"
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of training views and of `held_out` others, evenly spread; both ascending.
 
     Raises:
-        DataError: no training view would remain.
+        DataError: no training view of `instance` would remain, or the number is negative.
     """
-    if held_out >= num_views:
-        raise DataError(f"{held_out} of {num_views} views are to be held out; lower --held-out-views below {num_views}")
-    held = np.unique(((np.arange(held_out) + 0.5) * num_views / max(held_out, 1)).astype(np.int64))
+    if not 0 <= held_out < num_views:
+        raise DataError(
+            f"{instance}: {held_out} of {num_views} views are to be held out; "
+            f"pass srn --held-out-views between 0 and {num_views - 1}"
+        )
+    held = ((np.arange(held_out) + 0.5) * num_views / max(held_out, 1)).astype(np.int64)
     return np.setdiff1d(np.arange(num_views), held), held
 
 
@@ -226,22 +232,28 @@ class SrnDataParser(DataParser):
     config: SrnDataParserConfig
 
     def _generate_dataparser_outputs(self, split: str = "train", **kwargs: Any) -> DataparserOutputs:
-        instances = list_instances(self.config.data, self.config.category, "train")
-        if self.config.instance is not None:
-            named = [path for path in instances if path.name == self.config.instance]
-            if not named:
-                raise DataError(f"{self.config.data}: no instance '{self.config.instance}'; look for its folder's name")
-            instances = named
+        data, name = self.config.data, self.config.instance
+        instances = list_instances(data, self.config.category, "train")
+        choices = ", ".join(path.name for path in instances[:NAMED]) + (", ..." if len(instances) > NAMED else "")
+        if name is not None:
+            instances = [path for path in instances if path.name == name]
+            if not instances:
+                raise DataError(f"{data}: no instance {name}; pass one of {choices} by srn --instance")
         if len(instances) > 1:
             raise DataError(
-                f"{self.config.data}: holds {len(instances)} instances and this method trains on one; "
-                f"pass --instance {instances[0].name}, or train all with mnif"
+                f"{data}: {len(instances)} instances, and this method trains on one; "
+                f"pass one of {choices} by srn --instance, or train all by ns-train mnif"
             )
-        return self.outputs_of(read_instance(instances[0]), "train" if split == "train" else "val")
+        return self.outputs_of(read_instance(instances[0]), split)
 
-    def outputs_of(self, instance: Instance, split: Literal["train", "val"]) -> DataparserOutputs:
-        """Cameras and pictures of an instance's training (`train`) or held-out (`val`) views."""
-        training, held_out = split_views(len(instance.image_filenames), self.config.held_out_views)
+    def outputs_of(self, instance: Instance, split: str) -> DataparserOutputs:
+        """Cameras and pictures of an instance: its training views (`train`), or the held-out ones (`val`, `test`).
+
+        Raises:
+            DataError: no training view would remain.
+        """
+        pictures = instance.image_filenames
+        training, held_out = split_views(len(pictures), self.config.held_out_views, pictures[0].parent.parent)
         chosen = training if split == "train" else held_out
         cameras = Cameras(
             camera_to_worlds=torch.from_numpy(instance.camera_to_worlds[chosen]),
@@ -253,21 +265,31 @@ class SrnDataParser(DataParser):
             height=instance.height,
             camera_type=CameraType.PERSPECTIVE,
         )
-        corner = torch.full((3,), HALF_EXTENT)
         return DataparserOutputs(
-            image_filenames=[instance.image_filenames[i] for i in chosen],
+            image_filenames=[pictures[i] for i in chosen],
             cameras=cameras,
-            scene_box=SceneBox(aabb=torch.stack([-corner, corner])),
+            alpha_color=torch.ones(3),
+            scene_box=SceneBox(aabb=HALF_EXTENT * torch.tensor([[-1.0] * 3, [1.0] * 3])),
             dataparser_transform=torch.eye(4)[:3],
             dataparser_scale=1.0,
             metadata={},
         )
 
 
+def _entries(folder: Path) -> list[Path]:
+    try:
+        # by stem, so that pictures and poses are in one order; names like ._000.png are what archives of macOS leave
+        return sorted((e for e in folder.iterdir() if not e.name.startswith(".")), key=lambda e: (e.stem, e.suffix))
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror}); restore it or its permissions") from error
+
+
 def _numbers(path: Path) -> list[float]:
     try:
         return [float(value) for value in path.read_text().split()]
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); restore it, or remove the view") from error
+    except ValueError as error:
         raise DataError(f"{path}: not numbers; write the 16 of a camera-to-world matrix") from error
 
 

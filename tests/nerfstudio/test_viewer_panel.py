@@ -1,6 +1,7 @@
 """The panel against a model whose sampling can be held up: callbacks return, the latest choice wins, errors show."""
 
 import contextlib
+import math
 import socket
 import threading
 import time
@@ -294,6 +295,7 @@ def test_object_is_framed_for_each_browser() -> None:
     assert client.camera.look_at == (0.0, 0.0, 0.0)
     distance = torch.tensor(client.camera.position).norm().item() / 10.0
     assert distance == pytest.approx(1.3 * 1.8, abs=0.01)
+    assert 2 * math.atan(0.5 / distance) < client.camera.fov < 4 * math.atan(0.5 / distance)
 
 
 @pytest.fixture
