@@ -25,9 +25,9 @@ ENTRYPOINTS = {
 def _replace_lpips() -> None:
     """nerfacto fetches LPIPS weights when it is built, which an offline test cannot."""
     import torch
-    from nerfstudio.models import nerfacto
+    import torchmetrics.image.lpip
 
-    nerfacto.LearnedPerceptualImagePatchSimilarity = lambda **_: torch.nn.Identity()
+    torchmetrics.image.lpip.LearnedPerceptualImagePatchSimilarity = lambda **_: torch.nn.Identity()
 
 
 def _child(request: dict) -> int:
