@@ -4,6 +4,7 @@ Auto-decoding (Alg. 2): a table with one latent per instance, updated whenever i
 Shape letters: s instances in the batch, h latent.
 """
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -53,6 +54,7 @@ class RowAdam(torch.optim.Optimizer):
         lr: learning rate.
         betas: decay of the first and second moment.
         eps: added to the root of the second moment.
+        weight_decay: added to the gradient times the row, for the rows that move; at least 0.
     """
 
     def __init__(
@@ -85,13 +87,15 @@ class RowAdam(torch.optim.Optimizer):
             state["mean"] = torch.zeros_like(parameter)
             state["square"] = torch.zeros_like(parameter)
         assert parameter.grad is not None
-        rows = parameter.grad.flatten(1).any(1).nonzero().squeeze(1)
+        rows = parameter.grad.reshape(parameter.shape[0], -1).any(1).nonzero().squeeze(1)
         gradient = parameter.grad[rows] + group["weight_decay"] * parameter[rows]
         (beta1, beta2), shape = group["betas"], (-1, *[1] * (parameter.dim() - 1))
         state["steps"][rows] += 1
-        steps = state["steps"][rows].view(shape)
+        steps = state["steps"][rows].to(gradient.dtype).view(shape)
+        # 1 - beta**steps, which cancels in single precision; the floor admits beta 0
+        bias1, bias2 = (-torch.expm1(steps * math.log(max(beta, 1e-300))) for beta in (beta1, beta2))
         mean = state["mean"][rows].lerp_(gradient, 1 - beta1)
         square = state["square"][rows].mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
         state["mean"][rows], state["square"][rows] = mean, square
-        scale = (square / (1 - beta2**steps)).sqrt_().add_(group["eps"])
-        parameter[rows] -= group["lr"] * (mean / (1 - beta1**steps)) / scale
+        scale = (square / bias2).sqrt_().add_(group["eps"])
+        parameter[rows] -= group["lr"] * (mean / bias1) / scale

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from mnif_core.errors import ConfigError
+
 
 class RenderedRays(NamedTuple):
     """What a bundle of rays shows.
@@ -96,7 +98,12 @@ def composite(
         background: value of all three channels behind the last sample.
         last_distance: extent of the last sample in units of the direction vector; none for the mean spacing. The
             authors use 1e10, which makes any density above zero at the far plane opaque and hides the background.
+
+    Raises:
+        ConfigError: a ray has one sample, so no spacing, and `last_distance` is not given.
     """
+    if last_distance is None and depths.shape[-1] < 2:
+        raise ConfigError("one sample on a ray has no spacing; use 2 or more samples per ray, or give last_distance")
     spacing = depths[..., 1:] - depths[..., :-1]
     last = spacing.mean(-1, keepdim=True)
     if last_distance is not None:

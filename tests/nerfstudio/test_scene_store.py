@@ -292,7 +292,7 @@ def test_batches_are_contiguous_by_scene_and_view(root: Path, cache: Path) -> No
     for values, last in zip(batch, (3, 3, 1, 3, None), strict=True):
         assert values.shape == ((60,) if last is None else (60, last))
     assert all(values.dtype == torch.float32 for values in batch[:4])
-    assert 0 <= batch.colors.min() and batch.colors.max() <= 1
+    assert batch.colors.min() >= 0 and batch.colors.max() <= 1
     assert store.scene_of_view[batch.view].tolist() == [2] * 20 + [0] * 20 + [1] * 20
     assert (batch.view.view(12, 5) == batch.view.view(12, 5)[:, :1]).all()
 
@@ -350,7 +350,7 @@ def test_a_gpu_draws_the_same_batch(root: Path, cache: Path) -> None:
 
 @pytest.mark.skipif(not (SHARED / "real_data/chairs_srn").is_dir(), reason="no chairs_srn; set MNIF_SHARED")
 def test_silhouettes_of_real_chairs_agree_between_views(cache: Path) -> None:
-    """A ray that meets the chair in one view passes a point that is on the chair in all views: the cameras are right."""
+    """A ray that meets the chair in one view passes a point on the chair in all views: the cameras are right."""
     store = SceneStore.open(list_instances(SHARED / "real_data/chairs_srn", None, "train")[:4], 3, cache)
     assert store.images.shape == (96, 128, 128, 3) and store.camera_distance == pytest.approx(1.3, abs=1e-3)
     assert store.images[:, 0, 0].float().mean() > 250
