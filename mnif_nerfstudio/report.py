@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 EVALUATED_VIEWS = 512
 SAMPLES, SAMPLE_VIEWS = 16, 4
-PAIRS_PER_ROW, PAIR_ROWS = 6, 3
-GUTTER = 2
+PAIRS_PER_ROW, PAIR_ROWS = 8, 3
+TILE, GUTTER = 128, 2
 
 
 def write_report(pipeline: "MnifPipeline", folder: Path) -> dict[str, Any]:
@@ -99,6 +99,8 @@ def _contact_sheet(pipeline: "MnifPipeline", field: GenerativeField, samples: Te
 
 
 def _framed(tile: Tensor) -> Tensor:
+    enlarge = max(1, TILE // tile.shape[1])
+    tile = tile.repeat_interleave(enlarge, 0).repeat_interleave(enlarge, 1)
     framed = tile.new_full((tile.shape[0] + GUTTER, tile.shape[1] + GUTTER, 3), 0.8)
     framed[: tile.shape[0], : tile.shape[1]] = tile
     return framed
