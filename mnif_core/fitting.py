@@ -1,15 +1,100 @@
 """How latents are found together with the bases (paper Sec. 4.1).
 
+Meta-learning (Alg. 1): a few gradient steps from a common start, differentiated through by the outer step.
 Auto-decoding (Alg. 2): a table with one latent per instance, updated whenever its instance is in the batch.
 Shape letters: s instances in the batch, h latent.
 """
 
 import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+
+Strategy = Literal["meta-learning", "first-order", "auto-decoding"]
+
+
+@dataclass(frozen=True)
+class FittingConfig:
+    """How latents are found (Table 5)."""
+
+    strategy: Strategy = "meta-learning"
+    """`meta-learning` differentiates through the inner steps, `first-order` does not, `auto-decoding` has a table."""
+    inner_steps: int = 3
+    """Inner steps, in training and for unseen instances. For unseen instances of auto-decoding: steps of Adam."""
+    inner_rate: float = 1.0
+    """Size epsilon of an inner step on one instance's own loss, whoever else is in the batch."""
+    learn_rates: bool = True
+    """Learn the rate of every latent dimension (meta-SGD; not in the paper, but in the authors' scripts)."""
+    latent_std: float = 1e-4
+    """Standard deviation sigma of the latents at the start, N(mean, sigma^2 I); unseen instances start at the mean."""
+    weight_decay: float = 0.0
+    """Penalty lambda/2 sum phi^2 on the latents."""
+
+
+def fit_latents(
+    per_instance_loss: Callable[[Tensor], Tensor],
+    init: Tensor,
+    steps: int,
+    rate: Tensor | float,
+    create_graph: bool = False,
+    weight_decay: float = 0.0,
+    gradient: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
+    """Take gradient steps on every latent (the inner loop of Alg. 1, CAVIA).
+
+    The sum of the losses is differentiated, so a latent's step depends on its own instance alone.
+
+    Args:
+        per_instance_loss: latents `[s, h]` -> losses `[s]`; each loss may depend on its own latent only.
+        init: `[s, h]`, where to start.
+        steps: how many, at least 0.
+        rate: size of a step, one number or one per dimension `[h]`; learned if it requires a gradient.
+        create_graph: keep the graph of the steps, for a second-order outer step. Otherwise each gradient is a
+            constant, and only rates and `init` get gradients through it.
+        weight_decay: lambda of the penalty lambda/2 sum phi^2.
+        gradient: the gradient of the summed losses `[s, h]`, where it is known in closed form; none for autograd.
+
+    Returns:
+        `[s, h]`.
+    """
+    latents = init
+    for _ in range(steps):
+        if gradient is not None:
+            with torch.set_grad_enabled(create_graph):
+                step = gradient(latents)
+        else:
+            step = _autograd(per_instance_loss, latents, create_graph)
+        latents = latents - rate * (step + weight_decay * latents)
+    return latents
+
+
+def _autograd(per_instance_loss: Callable[[Tensor], Tensor], latents: Tensor, create_graph: bool) -> Tensor:
+    with torch.enable_grad():
+        if not (create_graph and latents.requires_grad):
+            latents = latents.detach().requires_grad_()
+        return torch.autograd.grad(per_instance_loss(latents).sum(), latents, create_graph=create_graph)[0]
+
+
+class InnerRates(nn.Module):
+    """One positive inner rate per latent dimension, learned as its logarithm.
+
+    A clamped rate, as the authors learn it, stays at 0 once it is there: that latent dimension never moves again.
+
+    Args:
+        latent_dim: h.
+        rate: the rate of every dimension at the start.
+    """
+
+    def __init__(self, latent_dim: int, rate: float) -> None:
+        super().__init__()
+        self.log_rates = nn.Parameter(torch.full((latent_dim,), math.log(rate)))
+
+    def forward(self) -> Tensor:
+        """Rates `[h]`, above 0."""
+        return self.log_rates.exp()
 
 
 class LatentTable(nn.Module):

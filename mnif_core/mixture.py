@@ -96,6 +96,11 @@ class InstanceNetworks:
                 x = batched_sine(x, weight, bias, self.w0)
         return x
 
+    def evaluate(self, coordinates: Tensor, points_per_chunk: int) -> Tensor:
+        """Evaluate all networks at the same points `[p, d]`, in chunks that bound memory: `[s, p, k]`."""
+        chunks = coordinates.split(max(1, points_per_chunk // self.num_instances))
+        return torch.cat([self(chunk.expand(self.num_instances, -1, -1)) for chunk in chunks], dim=1)
+
     @property
     def num_instances(self) -> int:
         """How many networks this holds."""
@@ -137,6 +142,13 @@ class MixtureSiren(nn.Module):
             return latents.unsqueeze(1).expand(-1, layers, -1)
         alphas = self.projection(latents) if self.config.coefficients == "latent" else latents
         return alphas.unflatten(-1, (layers, bases))
+
+    def latent_gradient(self, coefficients: Tensor) -> Tensor:
+        """The transpose of `coefficients`: gradients of a loss by alpha `[s, l, m]` -> by phi `[s, h]`."""
+        if self.config.coefficients == "shared":
+            return coefficients.sum(1)
+        flat = coefficients.flatten(1)
+        return flat @ self.projection.weight if self.config.coefficients == "latent" else flat
 
     def instance(self, latents: Tensor) -> InstanceNetworks:
         """Average the bases into one network per latent (Eq. 8-9): one GEMM per layer, once per instance.

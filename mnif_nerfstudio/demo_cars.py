@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.progress import track
 
+from mnif_core.demo.car_shapes import CarMesh, car_mesh, sample_paint, sample_shape
 from mnif_core.errors import ConfigError, DataError
-from mnif_nerfstudio.car_shapes import CarMesh, car_mesh, sample_paint, sample_shape
 
 VERSION = 1
 """Raise it whenever the pictures change: older sets are then made again."""

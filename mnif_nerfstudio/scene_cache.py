@@ -5,6 +5,7 @@ views one after another), `cameras.safetensors` and `store.json`.
 """
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -168,7 +169,10 @@ def decode(path: Path) -> NDArray[np.uint8]:
         DataError: truncated or damaged.
     """
     try:
-        with Image.open(path) as picture:
+        content = path.read_bytes()
+        if content.startswith(b"\x89PNG") and b"IEND" not in content[-16:]:
+            raise OSError("no end mark")  # Pillow does not miss it once all pixels are there
+        with Image.open(io.BytesIO(content)) as picture:
             if "A" in picture.getbands() or "transparency" in picture.info:
                 over = picture.convert("RGBA")
                 return np.asarray(Image.alpha_composite(Image.new("RGBA", over.size, "white"), over).convert("RGB"))

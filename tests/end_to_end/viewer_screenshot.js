@@ -1,5 +1,5 @@
 // Drives a running ns-viewer in headless Chromium: node viewer_screenshot.js <port> <folder> <chromium>
-// Saves a screenshot of each step and prints one JSON object: step -> digest of the rendered picture.
+// Saves a screenshot of each step.
 const crypto = require("crypto");
 const path = require("path");
 const { chromium } = require("playwright-core");
@@ -30,7 +30,6 @@ async function main() {
     crypto.createHash("md5").update(await page.screenshot({ clip: PICTURE })).digest("hex");
 
   // A step is done when its status is shown and the full-size picture is new and has come to rest.
-  const seen = {};
   let previous = null;
   async function step(name, status) {
     const end = Date.now() + PATIENCE;
@@ -46,7 +45,7 @@ async function main() {
       last = now;
       if (still === 3) {
         await page.screenshot({ path: path.join(folder, `${name}.png`) });
-        seen[name] = previous = now;
+        previous = now;
         return;
       }
     }
@@ -76,7 +75,6 @@ async function main() {
   await step("between", "50%");
   await choose("Source", "Training scene");
   await step("training_scene_0_again", "training scene 0");
-  console.log(JSON.stringify(seen));
   await browser.close();
 }
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mnif_core.demo.car_shapes import BODY_TYPES, CarMesh, CarPaint, car_mesh, sample_paint, sample_shape
 from mnif_core.errors import ConfigError, DataError
 from mnif_nerfstudio import demo_cars
-from mnif_nerfstudio.car_shapes import BODY_TYPES, CarMesh, CarPaint, car_mesh, sample_paint, sample_shape
 from mnif_nerfstudio.demo_cars import default_demo_root, make_demo_cars
 
 CARS, VIEWS, SIZE, SEED = 6, 8, 48, 3

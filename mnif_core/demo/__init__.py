@@ -1,0 +1,1 @@
+"""What is bundled for a first try: photographs of t-shirts, procedural cars."""

@@ -1,0 +1,103 @@
+"""Pictures as fields: coordinates (row, column) -> colour.
+
+Shape letters: n images, s instances, p points, k channels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from mnif_core.mixture import InstanceNetworks
+
+
+@dataclass(frozen=True)
+class ImageSignal:
+    """Size of the pictures. Coordinates run from -1 to 1, the outermost pixels' centres included (authors' code)."""
+
+    kind: ClassVar[str] = "image"
+    in_dim: ClassVar[int] = 2
+
+    height: int = 64
+    """Rows, in pixels."""
+    width: int = 64
+    """Columns, in pixels."""
+    channels: int = 3
+    """Values of a pixel: 1 grey, 3 RGB."""
+
+    @property
+    def out_dim(self) -> int:
+        """Values of the field, k."""
+        return self.channels
+
+    def grid(self, height: int | None = None, width: int | None = None) -> Tensor:
+        """Coordinates `[height * width, 2]` of all pixels, row by row."""
+        rows = torch.linspace(-1.0, 1.0, height or self.height)
+        columns = torch.linspace(-1.0, 1.0, width or self.width)
+        return torch.stack(torch.meshgrid(rows, columns, indexing="ij"), dim=-1).view(-1, 2)
+
+    @torch.no_grad()
+    def decode(
+        self,
+        networks: InstanceNetworks,
+        height: int | None = None,
+        width: int | None = None,
+        points_per_chunk: int = 1 << 16,
+    ) -> Tensor:
+        """Pictures `[s, height, width, k]` in [0, 1], at any resolution.
+
+        Args:
+            networks: one per picture.
+            height: rows; none for the data's.
+            width: columns; none for the data's.
+            points_per_chunk: points evaluated at once over all pictures, which bounds memory.
+        """
+        height, width = height or self.height, width or self.width
+        grid = self.grid(height, width).to(networks.weights[0].device)
+        values = networks.evaluate(grid, points_per_chunk)
+        return (values * 0.5 + 0.5).clamp(0.0, 1.0).unflatten(1, (height, width))
+
+    def score(self, values: Tensor, targets: Tensor) -> Tensor:
+        """PSNR in dB of each picture `[s]`, for values and targets `[s, p, k]` in [-1, 1] (not clamped, authors')."""
+        error = ((values - targets) * 0.5).square().mean((1, 2))
+        return -10.0 * error.clamp(min=1e-8).log10()
+
+    score_name: ClassVar[str] = "PSNR"
+    score_unit: ClassVar[str] = " dB"
+
+
+class ImageObservations:
+    """Pictures in memory.
+
+    Args:
+        images: uint8 `[n, height, width, k]`.
+        names: one per image.
+    """
+
+    def __init__(self, images: Tensor, names: Sequence[str]) -> None:
+        self.images = images
+        self.names = list(names)
+        self.signal = ImageSignal(*images.shape[1:])
+        self.points = self.signal.height * self.signal.width
+        self._grid = self.signal.grid().to(images.device)
+
+    def observe(self, index: Tensor, chosen: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """See `Observations.observe`."""
+        index = index.to(self.images.device)
+        pixels = self.images.flatten(1, 2)
+        if chosen is None:
+            coordinates, colors = self._grid.expand(len(index), -1, -1), pixels[index]
+        else:
+            chosen = chosen.to(self.images.device)
+            coordinates, colors = self._grid[chosen], pixels[index.unsqueeze(1), chosen]
+        return coordinates, colors.float() / 127.5 - 1.0
+
+    def subset(self, index: Sequence[int]) -> "ImageObservations":
+        """See `Observations.subset`."""
+        return ImageObservations(self.images[list(index)], [self.names[i] for i in index])
+
+    def to(self, device: torch.device) -> "ImageObservations":
+        """On `device`, so that a step needs no transfer."""
+        return ImageObservations(self.images.to(device), self.names)
