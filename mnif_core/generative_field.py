@@ -19,12 +19,18 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mnif_core.errors import CheckpointError, ConfigError
+from mnif_core.fitting import FittingConfig
+from mnif_core.latent_fitter import LatentFitter
 from mnif_core.mixture import InstanceNetworks, MixtureConfig, MixtureSiren
 from mnif_core.prior import LatentPrior, PriorConfig, SamplerName
+from mnif_core.signals.images import ImageSignal
+from mnif_core.signals.observations import Observations
 from mnif_core.signals.scenes import SceneSignal
+from mnif_core.signals.voxels import VoxelSignal
 
-Signal = SceneSignal
-SIGNALS: dict[str, type[Signal]] = {SceneSignal.kind: SceneSignal}
+Signal = ImageSignal | VoxelSignal | SceneSignal
+SIGNALS: dict[str, type[Signal]] = {signal.kind: signal for signal in (ImageSignal, VoxelSignal, SceneSignal)}
+INSTANCES = 64  # whose latents are fitted at once: bounds memory
 FORMAT, VERSION = "mnif-generative-field", 1
 
 
@@ -37,6 +43,7 @@ class GenerativeField:
         signal: what values mean and how they are shown.
         prior: p(phi), or none before stage 2.
         names: of the training instances, in the order of `latents`.
+        fitter: how latents of unseen instances are found, or none where that needs more than values at points.
     """
 
     def __init__(
@@ -46,12 +53,14 @@ class GenerativeField:
         signal: Signal,
         prior: LatentPrior | None = None,
         names: Sequence[str] = (),
+        fitter: LatentFitter | None = None,
     ) -> None:
         self.mixture = mixture.eval()
         self.latents = latents.detach()
         self.signal = signal
         self.prior = prior.eval() if prior is not None else None
         self.names = list(names)
+        self.fitter = fitter.eval() if fitter is not None else None
 
     @property
     def device(self) -> torch.device:
@@ -64,6 +73,8 @@ class GenerativeField:
         self.latents = self.latents.to(device)
         if self.prior is not None:
             self.prior.to(device)
+        if self.fitter is not None:
+            self.fitter.to(device)
         return self
 
     @torch.no_grad()
@@ -91,7 +102,10 @@ class GenerativeField:
     def sample(
         self, count: int, seed: int | None = None, sampler: SamplerName = "dpm++", steps: int = 25, **decode: Any
     ) -> Tensor:
-        """New instances, decoded: for scenes `[count, views, height, width, 3]` in [0, 1].
+        """New instances, decoded.
+
+        Images are `[count, height, width, k]`, grids `[count, r, r, r]`, scenes `[count, views, height, width, 3]`,
+        all in [0, 1].
 
         Args:
             count: how many.
@@ -111,6 +125,47 @@ class GenerativeField:
         mix = torch.linspace(0.0, 1.0, count, device=self.device).unsqueeze(1)
         return self.decode(torch.lerp(first.to(self.device), second.to(self.device), mix), **options)
 
+    def bilinear(self, corners: Sequence[int], size: int) -> Tensor:
+        """Latents `[size * size, h]` of a square, row by row, between four training instances (Fig. 3).
+
+        Args:
+            corners: instances top left, top right, bottom left, bottom right.
+            size: latents along each side, ends included.
+
+        Raises:
+            ConfigError: an instance that does not exist, or a side of fewer than 2.
+        """
+        count = len(self.latents)
+        if size < 2:
+            raise ConfigError(f"a grid of {size} has no four corners; choose 2 or more")
+        if any(not 0 <= corner < count for corner in corners):
+            raise ConfigError(f"corners {tuple(corners)}: choose four of the training instances 0 to {count - 1}")
+        first, second, third, fourth = self.latents[list(corners)]
+        mix = torch.linspace(0.0, 1.0, size, device=self.device).unsqueeze(1)
+        left, right = torch.lerp(first, third, mix), torch.lerp(second, fourth, mix)
+        return torch.lerp(left.unsqueeze(1), right.unsqueeze(1), mix).flatten(0, 1)
+
+    @torch.no_grad()
+    def reconstruct(self, observations: Observations) -> Tensor:
+        """Latents `[n, h]` of instances that training has not seen, found as the run's own strategy finds them.
+
+        Raises:
+            ConfigError: the field was trained on views of scenes, or its coordinates or values have other dimensions.
+        """
+        if self.fitter is None:
+            raise ConfigError("latents of scenes are fitted to posed views, not to values at points")
+        config = self.mixture.config
+        latents = []
+        for index in torch.arange(len(observations.names)).split(INSTANCES):
+            coordinates, targets = (part.to(self.device) for part in observations.observe(index))
+            if (coordinates.shape[-1], targets.shape[-1]) != (config.in_dim, config.out_dim):
+                raise ConfigError(
+                    f"the data map {coordinates.shape[-1]} coordinates to {targets.shape[-1]} values, this field "
+                    f"{config.in_dim} to {config.out_dim}; pass data of the field's own modality"
+                )
+            latents.append(self.fitter.fit(self.mixture, coordinates, targets))
+        return torch.cat(latents)
+
     def render(
         self,
         latents: Tensor,
@@ -122,7 +177,12 @@ class GenerativeField:
         """Pictures `[s, height, width, 3]` in [0, 1] of scenes `latents` `[s, h]` from one camera `[3, 4]` (OpenGL).
 
         `intrinsics` (`[4]`: fx, fy, cx, cy in pixels), height and width default to the data's.
+
+        Raises:
+            ConfigError: not a field of scenes.
         """
+        if not isinstance(self.signal, SceneSignal):
+            raise ConfigError(f"a field of kind '{self.signal.kind}' has no cameras; use decode")
         return self.signal.render_view(self.instance(latents), camera_to_world, intrinsics, height, width).color
 
     def save(self, folder: Path | str) -> Path:
@@ -135,11 +195,14 @@ class GenerativeField:
             "mixture": asdict(self.mixture.config),
             "signal": {"kind": self.signal.kind, **asdict(self.signal)},
             "prior": asdict(self.prior.config) if self.prior is not None else None,
+            "fitting": asdict(self.fitter.config) if self.fitter is not None else None,
             "names": self.names,
         }
         weights = {f"mixture.{name}": value for name, value in self.mixture.state_dict().items()}
         if self.prior is not None:
             weights |= {f"prior.{name}": value for name, value in self.prior.state_dict().items()}
+        if self.fitter is not None:
+            weights |= {f"fitter.{name}": value for name, value in self.fitter.state_dict().items()}
         scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
             save_file(
@@ -184,13 +247,17 @@ class GenerativeField:
             signal = SIGNALS[signal_config.pop("kind")](**signal_config)
             mixture = MixtureSiren(MixtureConfig(**config["mixture"])).to(device)
             prior = LatentPrior(PriorConfig(**config["prior"])).to(device) if config["prior"] else None
+            fitter = None
+            if config.get("fitting"):
+                fitter = LatentFitter(FittingConfig(**config["fitting"]), mixture.config.latent_dim).to(device)
+                fitter.load_state_dict(_under("fitter.", weights))
             mixture.load_state_dict(_under("mixture.", weights))
             if prior is not None:
                 prior.load_state_dict(_under("prior.", weights))
         except (KeyError, TypeError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             raise CheckpointError(f"{folder}: weights and config.json do not fit ({reason}); train again") from error
-        return cls(mixture, latents, signal, prior, config["names"])
+        return cls(mixture, latents, signal, prior, config["names"], fitter)
 
 
 def _under(prefix: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:

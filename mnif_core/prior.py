@@ -90,22 +90,36 @@ class LatentPrior(nn.Module):
         alive = self.std > 0
         return torch.where(alive, (latents - self.mean) / torch.where(alive, self.std, 1.0), 0.0)
 
+    def draw(self, count: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """Uniform timesteps `[count]` and noise `[count, h]` for one step of training, on the prior's device.
+
+        A generator of the CPU draws the same on every device.
+        """
+        device = self.mean.device
+        where = generator.device if generator is not None else device
+        timesteps = torch.randint(self.config.steps, (count,), generator=generator, device=where)
+        noise = torch.randn(count, self.config.latent_dim, generator=generator, device=where)
+        return timesteps.to(device), noise.to(device)
+
+    def forward(self, latents: Tensor, timesteps: Tensor, noise: Tensor) -> Tensor:
+        """Mean squared error of the prediction, for latents `[n, h]` at `timesteps` `[n]` under `noise` `[n, h]`."""
+        return self._loss(self.denoiser, latents, timesteps, noise)
+
     def loss(self, latents: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Mean squared error of the prediction at uniformly drawn timesteps, for latents `[n, h]`."""
-        return self._loss(self.denoiser, latents, generator)
+        """`forward` at timesteps and noise drawn anew."""
+        return self(latents, *self.draw(len(latents), generator))
 
     @torch.no_grad()
     def held_out_loss(self, latents: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """`loss` of the averaged weights, for latents that training does not see."""
-        return self._loss(self.averaged, latents, generator)
+        return self._loss(self.averaged, latents, *self.draw(len(latents), generator))
 
-    def _loss(self, denoiser: ResidualMLP, latents: Tensor, generator: torch.Generator | None) -> Tensor:
+    def _loss(self, denoiser: ResidualMLP, latents: Tensor, timesteps: Tensor, noise: Tensor) -> Tensor:
         x0 = self.standardise(latents)
-        index = torch.randint(self.config.steps, (x0.shape[0],), generator=generator, device=x0.device)
-        noise = torch.randn(x0.shape, generator=generator, device=x0.device, dtype=x0.dtype)
-        bars = self.schedule.alphas_cumprod.to(x0.device)[index].unsqueeze(1).to(x0.dtype)
+        noise = noise.to(x0.dtype)
+        bars = self.schedule.alphas_cumprod.to(x0.device)[timesteps].unsqueeze(1).to(x0.dtype)
         target = training_target(self.config.prediction, x0, noise, bars)
-        return (denoiser(q_sample(self.schedule, x0, index, noise), index) - target).square().mean()
+        return (denoiser(q_sample(self.schedule, x0, timesteps, noise), timesteps) - target).square().mean()
 
     @torch.no_grad()
     def update_ema(self) -> None:

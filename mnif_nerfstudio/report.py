@@ -1,18 +1,18 @@
 """What a finished run leaves for a person: held-out PSNR, a contact sheet, the artefact, one summary line."""
 
 import json
-import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from nerfstudio.utils.rich_utils import CONSOLE
-from PIL import Image
 from rich.progress import track
 from torch import Tensor
 
 from mnif_core.generative_field import GenerativeField
+from mnif_core.metrics.novelty import sample_novelty
+from mnif_core.sheets import arrange, save_png
 from mnif_nerfstudio.datamanager import HeldOutViews
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 EVALUATED_VIEWS = 512
 SAMPLES, SAMPLE_VIEWS = 16, 4
 PAIRS_PER_ROW, PAIR_ROWS = 8, 3
-TILE, GUTTER = 128, 2
 
 
 def write_report(pipeline: "MnifPipeline", folder: Path) -> dict[str, Any]:
@@ -52,7 +51,7 @@ def write_report(pipeline: "MnifPipeline", folder: Path) -> dict[str, Any]:
         samples = field.sample_latents(SAMPLES, seed=0)
         summary |= sample_novelty(field.sample_latents(256, seed=1), field.latents)
     sheet = folder / "contact_sheet.png"
-    _save_png(_contact_sheet(pipeline, field, samples), sheet)
+    save_png(_contact_sheet(pipeline, field, samples), sheet)
     summary |= {"contact_sheet": str(sheet), "field": str(artefact)}
     _write_text(folder / "summary.json", json.dumps(summary, indent=1))
     line = (
@@ -63,22 +62,6 @@ def write_report(pipeline: "MnifPipeline", folder: Path) -> dict[str, Any]:
         line += f" | sample-to-train / train-to-train distance {summary['novelty_ratio']:.2f}"
     print(f"{line} | {sheet} | {artefact}", flush=True)
     return summary
-
-
-def sample_novelty(samples: Tensor, latents: Tensor) -> dict[str, float]:
-    """How far samples `[n, h]` lie from training latents `[s, h]`: a copy has distance 0.
-
-    Returns:
-        Medians of the distance of a sample, and of a training latent, to the nearest (other) training latent, and
-        the first over the second.
-    """
-    to_train = torch.cdist(samples, latents).min(1).values.median()
-    between = torch.cdist(latents, latents).fill_diagonal_(math.inf).min(1).values.median()
-    return {
-        "sample_distance": float(to_train),
-        "train_distance": float(between),
-        "novelty_ratio": float(to_train / between),
-    }
 
 
 def _contact_sheet(pipeline: "MnifPipeline", field: GenerativeField, samples: Tensor | None) -> Tensor:
@@ -93,23 +76,7 @@ def _contact_sheet(pipeline: "MnifPipeline", field: GenerativeField, samples: Te
         tiles += [torch.ones_like(tiles[0])] * (-len(tiles) % columns)
         for latent in samples:
             tiles += list(field.decode(latent, views=SAMPLE_VIEWS)[0])
-    tiles += [torch.ones_like(tiles[0])] * (-len(tiles) % columns)
-    rows = [torch.cat([_framed(tile) for tile in tiles[i : i + columns]], dim=1) for i in range(0, len(tiles), columns)]
-    return torch.cat(rows)
-
-
-def _framed(tile: Tensor) -> Tensor:
-    enlarge = max(1, TILE // tile.shape[1])
-    tile = tile.repeat_interleave(enlarge, 0).repeat_interleave(enlarge, 1)
-    framed = tile.new_full((tile.shape[0] + GUTTER, tile.shape[1] + GUTTER, 3), 0.8)
-    framed[: tile.shape[0], : tile.shape[1]] = tile
-    return framed
-
-
-def _save_png(picture: Tensor, path: Path) -> None:
-    scratch = path.with_suffix(".tmp")
-    Image.fromarray((picture.clamp(0, 1) * 255).round().byte().cpu().numpy()).save(scratch, format="PNG")
-    os.replace(scratch, path)
+    return arrange(tiles, columns)
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -12,6 +12,8 @@ from dataclasses import astuple, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mnif_core.raycast import ColouredMesh
+
 Array = NDArray[np.float64]
 
 
@@ -71,20 +73,6 @@ class CarPaint:
     skirt: tuple[float, float, float]
 
 
-@dataclass(frozen=True)
-class CarMesh:
-    """Triangles with a colour each. The bounding box is centred and its diagonal is 1, as in SRN Cars."""
-
-    vertices: Array
-    """`[vertices, 3]`."""
-    normals: Array
-    """Unit normals `[vertices, 3]`, pointing outwards, smooth within a part."""
-    triangles: NDArray[np.int64]
-    """`[triangles, 3]`, anticlockwise seen from outside."""
-    colours: Array
-    """RGB in [0, 1], `[triangles, 3]`."""
-
-
 def sample_shape(rng: np.random.Generator) -> CarShape:
     """Draw proportions: one body type, pulled towards another, every parameter jittered."""
     types = np.array([astuple(shape) for shape in BODY_TYPES.values()])
@@ -108,13 +96,13 @@ def sample_paint(rng: np.random.Generator) -> CarPaint:
     return CarPaint(body, _mix(body, (roof_tone,) * 3, roof_share), _mix(body, (0.30, 0.30, 0.32), skirt_share))
 
 
-def car_mesh(shape: CarShape, paint: CarPaint) -> CarMesh:
+def car_mesh(shape: CarShape, paint: CarPaint) -> ColouredMesh:
     """Build the mesh of a car, about 15,000 triangles."""
     parts = [_body(shape, paint), _cabin(shape, paint), *_wheels(shape), *_lights(shape), *_trim(shape)]
     counts = np.cumsum([0] + [len(part.vertices) for part in parts])
     vertices = np.concatenate([part.vertices for part in parts])
     low, high = vertices.min(0), vertices.max(0)
-    return CarMesh(
+    return ColouredMesh(
         (vertices - (low + high) / 2) / np.linalg.norm(high - low),
         np.concatenate([part.normals for part in parts]),
         np.concatenate([part.triangles + first for part, first in zip(parts, counts[:-1], strict=True)]),
@@ -134,7 +122,7 @@ def _ring(points: int, exponent: float) -> Array:
     return direction / (np.abs(direction) ** exponent).sum(-1, keepdims=True) ** (1 / exponent)
 
 
-def _loft(rings: Array, colours: Array) -> CarMesh:
+def _loft(rings: Array, colours: Array) -> ColouredMesh:
     """Join rings `[rings, points, 3]` into a closed surface; colours `[rings - 1, points, 3]` are the quads'.
 
     The end rings should be small: their holes are closed by a fan. Rings turn anticlockwise seen from the last one.
@@ -156,10 +144,12 @@ def _loft(rings: Array, colours: Array) -> CarMesh:
     for corner in range(3):
         np.add.at(normals, triangles[:, corner], area)
     normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-12)
-    return CarMesh(vertices, normals, triangles, np.concatenate([quads, colours[0], colours[-1]]))
+    return ColouredMesh(vertices, normals, triangles, np.concatenate([quads, colours[0], colours[-1]]))
 
 
-def _blob(centre: tuple[float, ...], radii: tuple[float, ...], colour: tuple[float, ...], exponent: float) -> CarMesh:
+def _blob(
+    centre: tuple[float, ...], radii: tuple[float, ...], colour: tuple[float, ...], exponent: float
+) -> ColouredMesh:
     """A superellipsoid: an ellipsoid at exponent 2, a rounded box above."""
     angle = np.linspace(-np.pi / 2, np.pi / 2, 13)[1:-1]
     direction = np.stack([np.cos(angle), np.sin(angle)], -1)
@@ -178,7 +168,7 @@ def _body_top(shape: CarShape, y: Array) -> Array:
     return shape.belt * (1 - (1 - shape.nose) * hood**1.6 - (1 - shape.tail) * deck**1.6)
 
 
-def _body(shape: CarShape, paint: CarPaint) -> CarMesh:
+def _body(shape: CarShape, paint: CarPaint) -> ColouredMesh:
     """Everything below the belt line: rings across the car, from nose to tail."""
     points, stations = 56, 44
     end = np.sin(np.linspace(np.pi / 2, -np.pi / 2, stations + 2)[1:-1])
@@ -199,7 +189,7 @@ def _body(shape: CarShape, paint: CarPaint) -> CarMesh:
     return _loft(rings, np.broadcast_to(colours, (stations - 1, points, 3)))
 
 
-def _cabin(shape: CarShape, paint: CarPaint) -> CarMesh:
+def _cabin(shape: CarShape, paint: CarPaint) -> ColouredMesh:
     """Windows and roof: rings around the cabin, from the belt line up to the middle of the roof."""
     points, exponent = 112, shape.boxiness + 1
     plan = _ring(points, exponent)
@@ -233,7 +223,7 @@ def _cabin_colours(shape: CarShape, paint: CarPaint, plan: Array, rise: Array) -
     return np.where((is_band[:, None] & is_glass)[..., None], glass, painted)
 
 
-def _wheels(shape: CarShape) -> list[CarMesh]:
+def _wheels(shape: CarShape) -> list[ColouredMesh]:
     """Four lathed wheels: a dark tyre around a lighter hub."""
     tyre, hub = (0.17, 0.17, 0.18), (0.62, 0.63, 0.65)
     thickness = 0.26
@@ -246,11 +236,11 @@ def _wheels(shape: CarShape) -> list[CarMesh]:
     colours = np.broadcast_to(np.array([tyre] * 6 + [hub])[:, None], (7, 40, 3))
     right = _loft(rings, colours)
     turned = np.array([-1.0, -1.0, 1.0])
-    left = CarMesh(right.vertices * turned, right.normals * turned, right.triangles, right.colours)
+    left = ColouredMesh(right.vertices * turned, right.normals * turned, right.triangles, right.colours)
     x = shape.width / 2 - thickness / 2 + 0.015
     places = [(0.5 - shape.front_overhang) * shape.length, (shape.rear_overhang - 0.5) * shape.length]
     return [
-        CarMesh(wheel.vertices + (sign * x, y, shape.wheel), wheel.normals, wheel.triangles, wheel.colours)
+        ColouredMesh(wheel.vertices + (sign * x, y, shape.wheel), wheel.normals, wheel.triangles, wheel.colours)
         for y in places
         for sign, wheel in ((1, right), (-1, left))
     ]
@@ -264,7 +254,7 @@ def _end(shape: CarShape, top: float, x: float, z: float) -> float:
     return shape.length / 2 * inside ** (0.5 / shape.boxiness)
 
 
-def _lights(shape: CarShape) -> list[CarMesh]:
+def _lights(shape: CarShape) -> list[ColouredMesh]:
     """Pale head lights and red tail lights, half sunk into the body's rounded ends."""
     nose, tail = shape.nose * shape.belt, shape.tail * shape.belt
     x = 0.31 * shape.width
@@ -277,7 +267,7 @@ def _lights(shape: CarShape) -> list[CarMesh]:
     ]
 
 
-def _trim(shape: CarShape) -> list[CarMesh]:
+def _trim(shape: CarShape) -> list[ColouredMesh]:
     """Dark grille, bumpers and, for pickups, the load bed."""
     dark, bumper = (0.24, 0.24, 0.26), (0.36, 0.36, 0.38)
     y, low = 0.475 * shape.length, shape.clearance + 0.12

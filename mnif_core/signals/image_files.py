@@ -16,7 +16,7 @@ from mnif_core.signals.array_files import read_array
 from mnif_core.signals.images import ImageObservations
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}
-PHOTOGRAPH = 64  # side of one bundled photograph, in pixels
+PHOTOGRAPHS, PHOTOGRAPH = 876, 64  # how many are bundled, and the side of each in pixels
 
 
 def load_images(data: Any, size: int, skip_bad: bool = False) -> ImageObservations:
@@ -52,7 +52,7 @@ def demo_photographs() -> NDArray[np.uint8]:
     tiles = (
         sheet.reshape(rows, PHOTOGRAPH, columns, PHOTOGRAPH, 3).swapaxes(1, 2).reshape(-1, PHOTOGRAPH, PHOTOGRAPH, 3)
     )
-    return tiles[(tiles > 0).any((1, 2, 3))]  # the sheet's last row is filled up with black
+    return tiles[:PHOTOGRAPHS]  # the sheet's last row is filled up
 
 
 def _from_folder(folder: Path, size: int, skip_bad: bool) -> ImageObservations:

@@ -26,6 +26,10 @@ class Observations(Protocol):
         """
         ...
 
+    def to(self, device: torch.device) -> "Observations":
+        """On `device`, so that a step needs no transfer."""
+        ...
+
     def subset(self, index: Sequence[int]) -> "Observations":
         """Only the instances `index`, in that order."""
         ...

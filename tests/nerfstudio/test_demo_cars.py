@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnif_core.demo.car_shapes import BODY_TYPES, CarMesh, CarPaint, car_mesh, sample_paint, sample_shape
+from mnif_core import raycast
+from mnif_core.demo.car_shapes import BODY_TYPES, CarPaint, ColouredMesh, car_mesh, sample_paint, sample_shape
 from mnif_core.errors import ConfigError, DataError
 from mnif_nerfstudio import demo_cars
 from mnif_nerfstudio.demo_cars import default_demo_root, make_demo_cars
@@ -35,7 +36,7 @@ def read_poses(car: Path) -> np.ndarray:
     return np.stack([np.loadtxt(path).reshape(4, 4) for path in sorted((car / "pose").iterdir())])
 
 
-def read_mesh(car: int) -> CarMesh:
+def read_mesh(car: int) -> ColouredMesh:
     rng = np.random.default_rng([SEED, car])
     return car_mesh(sample_shape(rng), sample_paint(rng))
 
@@ -92,8 +93,8 @@ def test_silhouettes_agree_with_mesh_and_poses(demo_root: Path) -> None:
 
 
 def test_cars_are_distinct(demo_root: Path) -> None:
-    pose = demo_cars.look_at_origin(0.5, 0.4)[None]
-    pictures = [demo_cars.render_views(read_mesh(index), pose, SIZE)[0] / 255.0 for index in range(CARS)]
+    pose = raycast.look_at_origin(0.5, 0.4)[None]
+    pictures = [raycast.render_views(read_mesh(index), pose, SIZE)[0] / 255.0 for index in range(CARS)]
     for one, other in itertools.combinations(pictures, 2):
         assert np.abs(one - other).mean() > 0.01
 

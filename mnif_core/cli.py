@@ -1,0 +1,187 @@
+"""The `mnif` command: train on images and solids, and make something of any saved field."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+import tyro
+from tyro.conf import Positional, subcommand
+
+from mnif_core.errors import MnifError
+from mnif_core.generative_field import GenerativeField
+from mnif_core.prior import SamplerName
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass
+class Training:
+    """What both kinds of training take."""
+
+    data: Path | None = None
+    """What to learn from; none for the bundled demo set."""
+    output_dir: Path | None = None
+    """Where everything is written; none for outputs/<preset>."""
+    seed: int = 0
+    """Decides all that is random."""
+    fit_length: int | None = None
+    """Length of stage 1 in the preset's unit (epochs, or steps where tiny); none for the preset's."""
+    prior_length: int | None = None
+    """Length of stage 2."""
+    resolution: int | None = None
+    """Side of images in pixels, of grids in cells; none for the preset's."""
+    skip_bad: bool = False
+    """Leave unreadable files out and count them, instead of stopping at the first."""
+    device: Device = "auto"
+    """Where to train."""
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    """bf16-mixed is faster on GPUs, and blunts the sines."""
+    checkpoint_every: int = 200
+    """Steps between checkpoints."""
+    resume: bool = False
+    """Go on from the checkpoint in the output folder."""
+
+
+@dataclass
+class Image(Training):
+    """Learn images: a folder, an .npz or .npy file, or the bundled photographs."""
+
+    preset: str = "image-tiny"
+    """image-tiny, image-s, image-l, image-table-4, image-table-5, image-table-6."""
+
+    def run_command(self) -> None:
+        """Do it."""
+        from mnif_core.training.images import ImageTrainer
+
+        ImageTrainer(**vars(self)).fit()
+
+
+@dataclass
+class Voxel(Training):
+    """Learn solids: meshes, grids, IM-NET's hdf5, the authors' .pth, or the demo cars."""
+
+    preset: str = "voxel-tiny"
+    """voxel-tiny, voxel-s, voxel-l."""
+
+    def run_command(self) -> None:
+        """Do it."""
+        from mnif_core.training.voxels import VoxelTrainer
+
+        VoxelTrainer(**vars(self)).fit()
+
+
+@dataclass
+class FieldCommand:
+    """What every command on a saved field takes."""
+
+    run: Positional[Path]
+    """A run's folder, or the field folder in it."""
+    output: Path | None = None
+    """PNG to write; none for a name in the run's folder."""
+    device: Device = "auto"
+    """Where to compute."""
+
+    def load(self) -> GenerativeField:
+        """The saved field."""
+        folder = self.run / "field" if (self.run / "field").is_dir() else self.run
+        device = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
+        return GenerativeField.load(folder, device)
+
+
+@dataclass
+class Sample(FieldCommand):
+    """Draw new instances: a sheet, and meshes of solids."""
+
+    count: int = 16
+    """How many."""
+    seed: int = 0
+    """Same seed, same device, same result."""
+    sampler: SamplerName = "dpm++"
+    """Reverse diffusion."""
+    steps: int = 25
+    """Reverse steps."""
+    resolution: int | None = None
+    """Side in pixels or cells; none for the data's."""
+
+    def run_command(self) -> None:
+        """Do it."""
+        from mnif_core.sheets import write_instances
+
+        field = self.load()
+        latents = field.sample_latents(self.count, self.seed, self.sampler, self.steps)
+        output = self.output or self.run / f"samples-seed-{self.seed}.png"
+        write_instances(field, latents, output, columns=8, resolution=self.resolution)
+
+
+@dataclass
+class Interpolate(FieldCommand):
+    """A grid of instances between four corners, bilinear in the latents (Fig. 3)."""
+
+    corners: tuple[int, int, int, int] = (0, 1, 2, 3)
+    """Training instances at the corners: top left, top right, bottom left, bottom right."""
+    size: int = 8
+    """Instances along each side."""
+    resolution: int | None = None
+    """Side in pixels or cells; none for the data's."""
+
+    def run_command(self) -> None:
+        """Do it."""
+        from mnif_core.sheets import write_instances
+
+        field = self.load()
+        output = self.output or self.run / "interpolation.png"
+        latents = field.bilinear(self.corners, self.size)
+        write_instances(field, latents, output, columns=self.size, resolution=self.resolution)
+
+
+@dataclass
+class Reconstruct(FieldCommand):
+    """Find latents of unseen images or solids, and show each beside its reconstruction."""
+
+    data: Path | None = None
+    """As for training; none for the demo set."""
+    count: int = 64
+    """How many instances at most, from the first."""
+    skip_bad: bool = False
+    """Leave unreadable files out and count them, instead of stopping at the first."""
+
+    def run_command(self) -> None:
+        """Do it."""
+        from mnif_core.reconstruction import reconstruct
+
+        field = self.load()
+        reconstruct(field, self.data, self.count, self.skip_bad, self.output or self.run / "reconstruction.png")
+
+
+Command = (
+    Annotated[Image, subcommand("image")]
+    | Annotated[Voxel, subcommand("voxel")]
+    | Annotated[Sample, subcommand("sample")]
+    | Annotated[Reconstruct, subcommand("reconstruct")]
+    | Annotated[Interpolate, subcommand("interpolate")]
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; what a user can mend is one line on standard error.
+
+    Returns:
+        0, 1 after an error, 130 when interrupted.
+    """
+    command = tyro.cli(Command, args=arguments, prog="mnif", description=__doc__)  # type: ignore[call-overload]
+    try:
+        command.run_command()
+    except MnifError as error:
+        print(f"mnif: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("mnif: interrupted; train on with --resume", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""Finds the latents of instances for a mixture that is given, as it was trained to have them found.
+
+Shape letters: s instances, p points, d coordinates, k values, h latent.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from mnif_core.errors import ConfigError
+from mnif_core.fitting import FittingConfig, InnerRates, fit_latents
+from mnif_core.inner_gradient import squared_error, squared_error_gradient
+from mnif_core.mixture import MixtureSiren
+
+
+class LatentFitter(nn.Module):
+    """The inner loop with its learned rates; for auto-decoding, Adam from the mean latent.
+
+    Args:
+        config: strategy, steps, rates.
+        latent_dim: h.
+
+    Raises:
+        ConfigError: no inner step.
+    """
+
+    def __init__(self, config: FittingConfig, latent_dim: int) -> None:
+        super().__init__()
+        if config.inner_steps < 1:
+            raise ConfigError(f"inner_steps {config.inner_steps}: latents need at least 1 step; choose 1 or more")
+        self.config = config
+        if config.strategy != "auto-decoding" and config.learn_rates:
+            self.rates = InnerRates(latent_dim, config.inner_rate)
+
+    def start(self, mixture: MixtureSiren, noise: Tensor) -> Tensor:
+        """Latents to start from, N(mean, sigma^2 I), for standard normal `noise` `[s, h]`; zeros give the mean."""
+        return mixture.mean_latent().to(noise) + self.config.latent_std * noise
+
+    def fit(self, mixture: MixtureSiren, coordinates: Tensor, targets: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Latents `[s, h]` that bring a mixture's values at `coordinates` `[s, p, d]` to `targets` `[s, p, k]`.
+
+        Args:
+            mixture: the basis networks.
+            coordinates: `[s, p, d]`.
+            targets: `[s, p, k]`, in [-1, 1].
+            noise: `[s, h]` of the start in training; none to start at the mean, as unseen instances do.
+        """
+        if noise is None:
+            noise = targets.new_zeros(len(targets), mixture.config.latent_dim)
+        init = self.start(mixture, noise)
+
+        def gradient(latents: Tensor) -> Tensor:
+            return squared_error_gradient(mixture, latents, coordinates, targets)
+
+        if self.config.strategy == "auto-decoding":
+            return self._adam(init, gradient)
+
+        def loss(latents: Tensor) -> Tensor:
+            return squared_error(mixture.instance(latents)(coordinates), targets)
+
+        config = self.config
+        second_order = config.strategy == "meta-learning" and torch.is_grad_enabled()
+        rate = self.rates() if config.learn_rates else config.inner_rate
+        return fit_latents(loss, init, config.inner_steps, rate, second_order, config.weight_decay, gradient)
+
+    @torch.no_grad()
+    def _adam(self, latents: Tensor, gradient: Callable[[Tensor], Tensor]) -> Tensor:
+        parameter = nn.Parameter(latents)
+        optimizer = torch.optim.Adam([parameter], lr=self.config.inner_rate)
+        for _ in range(self.config.inner_steps):
+            parameter.grad = gradient(parameter) + self.config.weight_decay * parameter
+            optimizer.step()
+        return parameter.detach()

@@ -1,0 +1,143 @@
+"""Named configurations: the paper's five, the small ones of its tables, and tiny ones for two CPU cores.
+
+The paper's columns of parameters do not all follow from its (L, W, M, H): image S has 5.93 M learnable and 17.0 K
+instance parameters (Table 1 says 4.6 M and 17.2 K), voxel S 5.13 M (Table 2 says 4.6 M). 4.6 M and 17.2 K are NeRF S.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from mnif_core.errors import ConfigError
+from mnif_core.fitting import FittingConfig
+from mnif_core.mixture import CoefficientPolicy, MixtureConfig
+from mnif_core.prior import PriorConfig
+
+Modality = Literal["image", "voxel", "scene"]
+DIMENSIONS: dict[Modality, tuple[int, int]] = {"image": (2, 3), "voxel": (3, 1), "scene": (3, 4)}
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """One stage of training: Adam, cosine annealing of the rate to zero over the stage."""
+
+    length: int
+    """How long, in `unit`."""
+    unit: Literal["epochs", "steps"] = "epochs"
+    """Passes over the training instances, or steps."""
+    batch_size: int = 32
+    """Instances in a step, over all processes."""
+    rate: float = 1e-4
+    """Learning rate at the start."""
+    warmup_steps: int = 0
+    """Steps of linear warm-up; the paper has none."""
+    clip_norm: float | None = None
+    """Largest norm of the gradient of all weights together; none for no bound, as in the paper."""
+
+    def steps(self, instances: int) -> int:
+        """Steps in the stage, for a number of training instances."""
+        return self.length * -(-instances // self.batch_size) if self.unit == "epochs" else self.length
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Everything that decides a run, but for data and seed."""
+
+    modality: Modality
+    mixture: MixtureConfig
+    fitting: FittingConfig
+    stage_1: StageConfig
+    prior: PriorConfig
+    stage_2: StageConfig
+    resolution: int = 64
+    """Side of an image in pixels, of a grid in cells, of a view in pixels."""
+    points: int | None = None
+    """Points of an instance in a step of stage 1, drawn anew; none for all."""
+    latent_rate: float = 1e-4
+    """Learning rate of the latent table (auto-decoding)."""
+    validation_share: float = 0.0
+    """Share of the instances held out, to choose the best weights of each stage by; 0 trains on all."""
+
+
+def _mixture(
+    modality: Modality,
+    shape: tuple[int, int, int, int],
+    w0: float = 30.0,
+    coefficients: CoefficientPolicy = "latent",
+) -> MixtureConfig:
+    in_dim, out_dim = DIMENSIONS[modality]
+    layers, width, bases, latent = shape
+    output = "none" if modality == "scene" else "sine"
+    return MixtureConfig(in_dim, out_dim, layers, width, bases, latent, coefficients, w0, output)  # type: ignore[arg-type]
+
+
+def _paper(modality: Modality, shape: tuple[int, int, int, int], epochs: int, **other: object) -> Preset:
+    """A.2 and A.3. Where the paper is silent, the authors' scripts: w0, sigma, learned rates, schedule of the noise.
+
+    Their rates, uniform in 0.005 to 0.1 and divided by the batch of 32, start here at their mean, 0.0525 / 32.
+    """
+    mixture = _mixture(modality, shape, w0=50.0 if modality == "voxel" and shape[1] == 64 else 30.0)
+    return replace(
+        Preset(
+            modality,
+            mixture,
+            FittingConfig(inner_rate=0.0525 / 32),
+            StageConfig(epochs),
+            PriorConfig(mixture.latent_dim),
+            StageConfig(1000),
+            points=4096 if modality == "voxel" else None,
+            validation_share=0.02,
+        ),
+        **other,  # type: ignore[arg-type]
+    )
+
+
+PRESETS: dict[str, Preset] = {
+    "image-s": _paper("image", (4, 64, 256, 1024), 800),
+    "image-l": _paper("image", (5, 128, 384, 512), 800),
+    "voxel-s": _paper("voxel", (4, 64, 256, 512), 400, stage_1=StageConfig(400, clip_norm=1.0)),
+    "voxel-l": _paper("voxel", (5, 128, 512, 1024), 400, stage_1=StageConfig(400, clip_norm=1.0)),
+    "nerf-s": _paper(
+        "scene",
+        (4, 64, 256, 128),
+        2000,
+        fitting=FittingConfig("auto-decoding", latent_std=0.01, weight_decay=1e-4),
+        stage_1=StageConfig(2000, batch_size=8),
+        resolution=128,
+    ),
+    "image-table-4": _paper("image", (2, 64, 64, 256), 800),
+    "image-table-5": _paper("image", (2, 64, 256, 256), 800),
+    "image-table-6": _paper("image", (5, 128, 256, 512), 800),
+    "image-tiny": Preset(
+        "image",
+        _mixture("image", (2, 64, 64, 64), w0=15.0),
+        FittingConfig(inner_rate=0.01),
+        StageConfig(1000, "steps", batch_size=16, rate=1e-3, warmup_steps=50, clip_norm=1.0),
+        PriorConfig(64, width=512, ema_decay=0.99),
+        StageConfig(1500, "steps", batch_size=64, rate=1e-3),
+        resolution=32,
+        validation_share=0.1,
+    ),
+    "voxel-tiny": Preset(
+        "voxel",
+        _mixture("voxel", (2, 64, 64, 64), w0=10.0),
+        FittingConfig(inner_rate=0.01),
+        StageConfig(800, "steps", batch_size=8, rate=1e-3, warmup_steps=50, clip_norm=1.0),
+        PriorConfig(64, width=512, ema_decay=0.99),
+        StageConfig(1500, "steps", batch_size=64, rate=1e-3),
+        resolution=64,
+        points=1024,
+        validation_share=0.1,
+    ),
+}
+
+
+def preset(name: str, modality: Modality) -> Preset:
+    """The preset `name`.
+
+    Raises:
+        ConfigError: no such preset, or one of another modality.
+    """
+    if name not in PRESETS or PRESETS[name].modality != modality:
+        known = ", ".join(key for key, value in PRESETS.items() if value.modality == modality)
+        raise ConfigError(f"no {modality} preset '{name}'; choose one of {known}")
+    return PRESETS[name]

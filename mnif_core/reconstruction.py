@@ -1,0 +1,58 @@
+"""Instances that a field has not seen: their latents, how well they are met, each beside its reconstruction."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from mnif_core.errors import ConfigError
+from mnif_core.generative_field import INSTANCES, GenerativeField
+from mnif_core.sheets import arrange, beside, save_png, tiles, true_tiles
+from mnif_core.signals.image_files import load_images
+from mnif_core.signals.images import ImageSignal
+from mnif_core.signals.observations import Observations
+from mnif_core.signals.scenes import SceneSignal
+from mnif_core.signals.voxel_files import load_voxels
+
+PAIRS_PER_ROW = 8
+
+
+@torch.no_grad()
+def scores(field: GenerativeField, observations: Observations) -> Tensor:
+    """The signal's score of each instance `[n]`, latents found from all its points."""
+    parts = []
+    latents = field.reconstruct(observations)
+    for index in torch.arange(len(latents)).split(INSTANCES):
+        coordinates, targets = (part.to(field.device) for part in observations.observe(index))
+        parts.append(observations.signal.score(field.instance(latents[index])(coordinates), targets))
+    return torch.cat(parts)
+
+
+def pairs(field: GenerativeField, observations: Observations) -> list[Tensor]:
+    """Pictures of each instance and of its reconstruction, in turn; blank where shapes are known at points only."""
+    made = tiles(field, field.reconstruct(observations))
+    real = true_tiles(observations, torch.arange(len(made)))
+    return beside(torch.ones_like(made) if real is None else real, made)
+
+
+def reconstruct(field: GenerativeField, data: Path | None, count: int, skip_bad: bool, output: Path) -> None:
+    """Write a sheet of pairs of at most `count` instances of `data`, print their mean score, say where.
+
+    Raises:
+        ConfigError: a field of scenes.
+        DataError: as the readers of the modality.
+    """
+    observations: Observations
+    if isinstance(field.signal, SceneSignal):
+        raise ConfigError("latents of scenes are fitted to posed views, not to values at points; use ns-train")
+    if isinstance(field.signal, ImageSignal):
+        observations = load_images(data, field.signal.height, skip_bad)
+    else:
+        observations = load_voxels(data, field.signal.resolution, skip_bad)
+    observations = observations.subset(range(min(count, len(observations.names))))
+    signal, score = observations.signal, float(scores(field, observations).mean())
+    sheet = save_png(arrange(pairs(field, observations), 2 * PAIRS_PER_ROW), output)
+    print(
+        f"{signal.score_name} of {len(observations.names)} instances {score:.3f}{signal.score_unit} | {sheet}",
+        flush=True,
+    )

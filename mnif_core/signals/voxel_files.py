@@ -1,0 +1,197 @@
+"""Shapes from disk: IM-NET's hdf5, the authors' `.pth`, grids, meshes. All checked."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.progress import track
+
+from mnif_core.errors import DataError, MnifError
+from mnif_core.signals.array_files import read_array
+from mnif_core.signals.surface_points import POINTS, near_surface_cells
+from mnif_core.signals.voxelise import voxelise
+from mnif_core.signals.voxels import VoxelObservations, VoxelSignal
+
+MESHES = {".obj", ".ply", ".stl", ".glb", ".gltf", ".off", ".3mf", ".dae"}
+GRIDS = {".binvox", ".npz", ".npy"}
+IM_NET_RESOLUTION = 256
+DEMO_CARS = 160
+
+
+def load_voxels(data: Any, resolution: int, skip_bad: bool = False) -> VoxelObservations:
+    """Shapes of `data`, each known at 16,384 points near its surface.
+
+    Args:
+        data: an IM-NET `.hdf5` file (`points_64`, `values_64`), the authors' `data_points_int_{split}.pth` (with
+            `data_values_{split}.pth` beside it), an `.npz` or `.npy` file of boolean grids `[n, r, r, r]` (or packed,
+            `bits` `[n, r^3 / 8]`), a folder of grids (`.binvox`, `.npz`, `.npy`) and meshes, or none for demo cars.
+        resolution: of grids made from meshes. Grids keep their own.
+        skip_bad: leave unreadable files of a folder out, and say how many, instead of stopping at the first.
+
+    Raises:
+        DataError: nothing there, or something of another shape, type or range.
+    """
+    if data is None:
+        return _demo_cars(resolution)
+    path = Path(data)
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder; pass meshes, grids, IM-NET's hdf5 or the authors' .pth")
+    if path.is_dir():
+        return _from_folder(path, resolution, skip_bad)
+    readers: dict[str, Callable[[Path], VoxelObservations]] = {
+        ".hdf5": _from_hdf5,
+        ".h5": _from_hdf5,
+        ".pth": _from_pth,
+        ".npz": _from_array,
+        ".npy": _from_array,
+    }
+    if path.suffix not in readers:
+        raise DataError(f"{path}: cannot read '{path.suffix}' as a set of shapes; pass a folder, {', '.join(readers)}")
+    return readers[path.suffix](path)
+
+
+def from_grids(grids: Sequence[NDArray[np.bool_]], names: Sequence[str]) -> VoxelObservations:
+    """Observations of whole grids, all of one resolution."""
+    signal = VoxelSignal(len(grids[0]))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        drawn = pool.map(near_surface_cells, grids, range(len(grids)))
+        cells, inside = zip(*track(drawn, "Sampling near surfaces", total=len(grids)), strict=True)
+    bits = np.stack([np.packbits(grid) for grid in grids])
+    points = torch.from_numpy(np.stack(cells))
+    return VoxelObservations(
+        points, torch.from_numpy(np.stack(inside)), signal.resolution, names, signal, torch.from_numpy(bits)
+    )
+
+
+def _demo_cars(resolution: int) -> VoxelObservations:
+    import trimesh
+
+    from mnif_core.demo.car_shapes import car_mesh, sample_paint, sample_shape
+
+    def solid(car: int) -> NDArray[np.bool_]:
+        rng = np.random.default_rng([0, car])
+        mesh = car_mesh(sample_shape(rng), sample_paint(rng))
+        return voxelise(trimesh.Trimesh(mesh.vertices, mesh.triangles, process=False), resolution, f"car_{car:04d}")
+
+    names = [f"car_{car:04d}" for car in range(DEMO_CARS)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        grids = list(track(pool.map(solid, range(DEMO_CARS)), "Making solid demo cars", total=DEMO_CARS))
+    return from_grids(grids, names)
+
+
+def _from_folder(folder: Path, resolution: int, skip_bad: bool) -> VoxelObservations:
+    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in MESHES | GRIDS and file.is_file())
+    if not files:
+        raise DataError(f"{folder}: no shapes here; put {', '.join(sorted(MESHES | GRIDS))} files into it")
+    grids: list[NDArray[np.bool_]] = []
+    names, bad = [], 0
+    for file in track(files, "Reading shapes"):
+        try:
+            grid = _read_shape(file, resolution)
+            if grids and grid.shape != grids[0].shape:
+                raise DataError(f"{file}: grid of {len(grid)} cells a side among {len(grids[0])}; use one resolution")
+        except MnifError:
+            if not skip_bad:
+                raise
+            bad += 1
+            continue
+        grids.append(grid)
+        names.append(str(file.relative_to(folder)))
+    if bad:
+        print(f"{folder}: {bad} of {len(files)} shapes are unreadable and left out", flush=True)
+    if not grids:
+        raise DataError(f"{folder}: none of its {len(files)} shapes is readable; replace them")
+    return from_grids(grids, names)
+
+
+def _read_shape(file: Path, resolution: int) -> NDArray[np.bool_]:
+    import trimesh
+
+    suffix = file.suffix.lower()
+    if suffix in (".npz", ".npy"):
+        return _checked_grids(file, read_array(file, "voxels")[None])[0]
+    try:
+        if suffix == ".binvox":
+            with file.open("rb") as stream:
+                return _checked_grids(file, np.asarray(trimesh.exchange.binvox.load_binvox(stream).matrix)[None])[0]
+        mesh = trimesh.load_mesh(file)
+    except MnifError:
+        raise
+    except Exception as error:  # trimesh's readers raise whatever their formats' libraries raise
+        raise DataError(
+            f"{file}: not a readable shape ({' '.join(str(error).split())}); repair or remove it"
+        ) from error
+    return voxelise(mesh, resolution, str(file))
+
+
+def _from_array(path: Path) -> VoxelObservations:
+    array = read_array(path, "bits")
+    if array.ndim == 2 and array.dtype == np.uint8:
+        resolution = round((array.shape[1] * 8) ** (1 / 3))
+        if resolution**3 != array.shape[1] * 8:
+            raise DataError(f"{path}: {array.shape[1]} bytes a shape are no packed cube; pack r * r * r cells")
+        array = np.unpackbits(array, axis=1).reshape(-1, resolution, resolution, resolution)
+    grids = _checked_grids(path, array)
+    return from_grids(list(grids), [f"{path.stem}_{i:06d}" for i in range(len(grids))])
+
+
+def _checked_grids(path: Path, array: NDArray[Any]) -> NDArray[np.bool_]:
+    if array.ndim != 4 or len(set(array.shape[1:])) != 1 or not 2 <= array.shape[1] <= IM_NET_RESOLUTION:
+        raise DataError(f"{path}: shape {array.shape} is not [n, r, r, r] with r up to 256; save cubic grids")
+    if array.dtype != bool:
+        _require_binary(path, array)
+    return array.astype(bool)
+
+
+def _require_binary(path: Path, values: NDArray[Any]) -> None:
+    if not np.isin(np.unique(values), (0, 1)).all():
+        raise DataError(f"{path}: values outside {{0, 1}}; save occupancy, 0 outside and 1 inside")
+
+
+def _from_hdf5(path: Path) -> VoxelObservations:
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            missing = {"points_64", "values_64"} - set(file)
+            if missing:
+                raise DataError(f"{path}: no {' and '.join(sorted(missing))}; pass IM-NET's all_vox256_img_*.hdf5")
+            points, values = file["points_64"][:], file["values_64"][:]
+    except OSError as error:
+        raise DataError(f"{path}: not a whole hdf5 file ({' '.join(str(error).split())}); fetch it anew") from error
+    return _im_net(path, points, values)
+
+
+def _from_pth(path: Path) -> VoxelObservations:
+    beside = path.with_name(path.name.replace("data_points_int_", "data_values_"))
+    if "data_points_int_" not in path.name or not beside.exists():
+        raise DataError(f"{path}: pass data_points_int_<split>.pth with data_values_<split>.pth beside it")
+    arrays = []
+    for file in (path, beside):
+        try:
+            loaded = torch.load(file, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch raises pickle, zip and runtime errors alike
+            raise DataError(f"{file}: not a file of plain tensors; save it again with torch.save") from error
+        if not isinstance(loaded, (torch.Tensor, np.ndarray)):
+            raise DataError(f"{file}: holds a {type(loaded).__name__}, not a tensor; save the points alone")
+        arrays.append(np.asarray(loaded))
+    return _im_net(path, *arrays)
+
+
+def _im_net(path: Path, points: NDArray[Any], values: NDArray[Any]) -> VoxelObservations:
+    """Checked observations of IM-NET's arrays: points in a 256^3 grid, their occupancy."""
+    count = len(points)
+    for name, array, shape in (("points", points, (count, POINTS, 3)), ("values", values, (count, POINTS, 1))):
+        if array.shape != shape or array.dtype != np.uint8:
+            raise DataError(f"{path}: {name} are {array.dtype} {array.shape}, not uint8 [n, {POINTS}, {shape[2]}]")
+    if count < 2:
+        raise DataError(f"{path}: holds {count} shapes; pass a set with at least two")
+    _require_binary(path, values)
+    names = [f"{path.stem}_{i:06d}" for i in range(count)]
+    inside = torch.from_numpy(values[..., 0].astype(bool))
+    return VoxelObservations(torch.from_numpy(points), inside, IM_NET_RESOLUTION, names, VoxelSignal(64))

@@ -1,0 +1,141 @@
+"""Solids as fields: coordinates (x, y, z) -> occupancy, inside above zero.
+
+Shape letters: n shapes, s instances, p points, r resolution.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mnif_core.mixture import InstanceNetworks
+
+if TYPE_CHECKING:
+    import trimesh
+
+
+@dataclass(frozen=True)
+class VoxelSignal:
+    """Resolution of the grids. A cell's centre has coordinate (2 i + 1) / r - 1; values are -1 outside, 1 inside."""
+
+    kind: ClassVar[str] = "voxel"
+    in_dim: ClassVar[int] = 3
+    out_dim: ClassVar[int] = 1
+    score_name: ClassVar[str] = "IoU"
+    score_unit: ClassVar[str] = ""
+
+    resolution: int = 64
+    """Cells along each side of the cube."""
+
+    def grid(self, resolution: int | None = None) -> Tensor:
+        """Coordinates `[r * r * r, 3]` of all cell centres, x slowest."""
+        resolution = resolution or self.resolution
+        centres = (2.0 * torch.arange(resolution) + 1.0) / resolution - 1.0
+        return torch.stack(torch.meshgrid(centres, centres, centres, indexing="ij"), dim=-1).view(-1, 3)
+
+    @torch.no_grad()
+    def decode(
+        self, networks: InstanceNetworks, resolution: int | None = None, points_per_chunk: int = 1 << 16
+    ) -> Tensor:
+        """Occupancy grids `[s, r, r, r]` in [0, 1], inside from 0.5, at any resolution.
+
+        Args:
+            networks: one per shape.
+            resolution: cells along each side; none for the data's.
+            points_per_chunk: points evaluated at once over all shapes, which bounds memory.
+        """
+        resolution = resolution or self.resolution
+        device = networks.weights[0].device
+        slab = self.grid(resolution).view(resolution, -1, 3)
+        values = [networks.evaluate(points.to(device), points_per_chunk)[..., 0] for points in slab]
+        grids = torch.stack(values, dim=1).unflatten(2, (resolution, resolution))
+        return (grids * 0.5 + 0.5).clamp(0.0, 1.0)
+
+    def meshes(self, networks: InstanceNetworks, resolution: int | None = None) -> "list[trimesh.Trimesh]":
+        """Surfaces at occupancy 0.5, watertight, in the frame of the data: the cube from -0.5 to 0.5.
+
+        A shape with nothing inside becomes a mesh without faces.
+        """
+        return [grid_mesh(grid.cpu().numpy()) for grid in self.decode(networks, resolution)]
+
+    def score(self, values: Tensor, targets: Tensor) -> Tensor:
+        """Intersection over union of each shape `[s]`, over the points of values and targets `[s, p, 1]`."""
+        ours, theirs = values > 0, targets > 0
+        return (ours & theirs).sum((1, 2)) / (ours | theirs).sum((1, 2)).clamp(min=1)
+
+
+def grid_mesh(occupancy: np.ndarray) -> "trimesh.Trimesh":
+    """Marching cubes over one grid `[r, r, r]` in [0, 1], closed where it touches the cube's sides."""
+    import trimesh
+    from skimage.measure import marching_cubes
+
+    resolution = len(occupancy)
+    padded = np.pad(occupancy.astype(np.float32), 1)
+    if padded.max() <= 0.5:
+        return trimesh.Trimesh()
+    vertices, faces, _, _ = marching_cubes(padded, 0.5, allow_degenerate=False)
+    # skimage winds faces clockwise seen from outside of what is above the level
+    return trimesh.Trimesh((vertices - 0.5) / resolution - 0.5, faces[:, ::-1], process=True)
+
+
+class VoxelObservations:
+    """Shapes known at points near their surface, and, where the data has them, as whole grids.
+
+    Args:
+        points: uint8 or int16 `[n, p, 3]`, cells of a grid of `point_resolution`.
+        inside: bool `[n, p]`.
+        point_resolution: resolution of the grid that `points` count in.
+        names: one per shape.
+        signal: resolution of decoded grids.
+        bits: uint8 `[n, r^3 / 8]`, whole grids, eight cells a byte (`numpy.packbits`), or none.
+    """
+
+    def __init__(
+        self,
+        points: Tensor,
+        inside: Tensor,
+        point_resolution: int,
+        names: Sequence[str],
+        signal: VoxelSignal,
+        bits: Tensor | None = None,
+    ) -> None:
+        self.cells, self.inside, self.bits = points, inside, bits
+        self.point_resolution = point_resolution
+        self.names = list(names)
+        self.signal = signal
+        self.points = points.shape[1]
+
+    def observe(self, index: Tensor, chosen: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """See `Observations.observe`."""
+        index = index.to(self.cells.device)
+        if chosen is None:
+            cells, inside = self.cells[index], self.inside[index]
+        else:
+            rows = index.unsqueeze(1)
+            chosen = chosen.to(self.cells.device)
+            cells, inside = self.cells[rows, chosen], self.inside[rows, chosen]
+        coordinates = (2.0 * cells.float() + 1.0) / self.point_resolution - 1.0
+        return coordinates, inside.float().unsqueeze(-1) * 2.0 - 1.0
+
+    def grids(self, index: Tensor) -> Tensor | None:
+        """Whole grids, bool `[s, r, r, r]`, where the data has them."""
+        if self.bits is None:
+            return None
+        resolution = self.signal.resolution
+        cells = np.unpackbits(self.bits[index.cpu()].cpu().numpy(), axis=1)
+        return torch.from_numpy(cells.reshape(-1, resolution, resolution, resolution)).bool()
+
+    def subset(self, index: Sequence[int]) -> "VoxelObservations":
+        """See `Observations.subset`."""
+        rows = list(index)
+        bits = None if self.bits is None else self.bits[rows]
+        names = [self.names[i] for i in rows]
+        return VoxelObservations(self.cells[rows], self.inside[rows], self.point_resolution, names, self.signal, bits)
+
+    def to(self, device: torch.device) -> "VoxelObservations":
+        """Points on `device`, so that a step needs no transfer; whole grids stay on the host."""
+        cells, inside = self.cells.to(device), self.inside.to(device)
+        return VoxelObservations(cells, inside, self.point_resolution, self.names, self.signal, self.bits)

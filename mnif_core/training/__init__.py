@@ -1,0 +1,1 @@
+"""Training from Python and the shell: one loop for every modality whose fields are known at points."""

@@ -1,0 +1,18 @@
+"""Training on images."""
+
+from typing import Any
+
+from mnif_core.signals.image_files import load_images
+from mnif_core.signals.images import ImageObservations
+from mnif_core.training.trainer import Trainer
+
+
+class ImageTrainer(Trainer):
+    """Learns a distribution over images; see `Trainer`, and `load_images` for what `data` may be."""
+
+    modality = "image"
+    default_preset = "image-tiny"
+
+    def observations(self, data: Any, resolution: int, skip_bad: bool) -> ImageObservations:
+        """See `load_images`."""
+        return load_images(data, resolution, skip_bad)

@@ -1,0 +1,63 @@
+"""What a finished run leaves for a person: the field, a sheet, a summary, one last line."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from mnif_core.generative_field import GenerativeField
+from mnif_core.metrics.novelty import nearest, sample_novelty
+from mnif_core.reconstruction import PAIRS_PER_ROW, pairs
+from mnif_core.reconstruction import scores as reconstruction_scores
+from mnif_core.sheets import arrange, beside, save_png, tiles, true_tiles
+from mnif_core.signals.observations import Observations
+
+UNSEEN_ROWS, SAMPLES = 2, 32
+
+
+def write_report(
+    field: GenerativeField,
+    train: Observations,
+    unseen: Observations | None,
+    folder: Path,
+    summary: dict[str, Any],
+) -> None:
+    """Write `field/`, `sheet.png` and `summary.json` into `folder`, and print one last line.
+
+    The sheet has pairs: unseen instances (training ones, if none is held out), each beside its reconstruction; then
+    samples, each beside the training instance nearest to it.
+    """
+    artefact = field.save(folder / "field")
+    shown = train if unseen is None else unseen
+    kind = "training" if unseen is None else "unseen"
+    scores = reconstruction_scores(field, shown)
+    signal = shown.signal
+    samples = field.sample_latents(SAMPLES, seed=0)
+    novelty = sample_novelty(field.sample_latents(256, seed=1), field.latents)
+    sheet = save_png(_sheet(field, train, shown, samples), folder / "sheet.png")
+    summary |= {
+        f"{kind}_{signal.score_name.lower()}": round(float(scores.mean()), 4),
+        f"{kind}_instances": len(scores),
+        **novelty,
+        "sheet": str(sheet),
+        "field": str(artefact),
+    }
+    scratch = folder / ".summary.tmp"
+    scratch.write_text(json.dumps(summary, indent=1))
+    os.replace(scratch, folder / "summary.json")
+    print(
+        f"{signal.score_name} of {len(scores)} {kind} instances {float(scores.mean()):.3f}{signal.score_unit}"
+        f" | stage 1 {summary['stage_1_seconds']:.0f} s, stage 2 {summary['stage_2_seconds']:.0f} s"
+        f" | sample-to-train / train-to-train distance {novelty['novelty_ratio']:.2f} | {sheet} | {artefact}",
+        flush=True,
+    )
+
+
+def _sheet(field: GenerativeField, train: Observations, shown: Observations, samples: Tensor) -> Tensor:
+    pictures = pairs(field, shown.subset(range(min(PAIRS_PER_ROW * UNSEEN_ROWS, len(shown.names)))))
+    near = nearest(samples, field.latents).cpu()
+    real = true_tiles(train, near)
+    pictures += beside(tiles(field, samples), tiles(field, field.latents[near]) if real is None else real)
+    return arrange(pictures, 2 * PAIRS_PER_ROW)

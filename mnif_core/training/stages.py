@@ -1,0 +1,260 @@
+"""The two stages of a run, as things that can take a step, be scored, be saved and go on."""
+
+import math
+from typing import Protocol
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from mnif_core.errors import ConfigError, TrainingError
+from mnif_core.fitting import LatentTable, RowAdam, auto_decoding_loss
+from mnif_core.generative_field import GenerativeField
+from mnif_core.inner_gradient import squared_error
+from mnif_core.latent_fitter import LatentFitter
+from mnif_core.mixture import MixtureSiren
+from mnif_core.presets import Preset, StageConfig
+from mnif_core.prior import LatentPrior
+from mnif_core.reconstruction import scores
+from mnif_core.signals.observations import Observations
+from mnif_core.training.checkpoint import pack, pack_optimizer, unpack, unpack_optimizer
+
+HELD_OUT_DRAWS = 64  # of noise for each held-out latent: the loss of one draw says little
+
+
+class Stage(Protocol):
+    """What the loop needs of a stage."""
+
+    name: str
+    steps: int
+
+    def step(self, number: int) -> dict[str, float]:
+        """Take step `number` and return what to show of it; the same number always draws the same."""
+        ...
+
+    def score(self) -> float:
+        """How good the weights are on held-out instances; higher is better."""
+        ...
+
+    def weights(self) -> dict[str, Tensor]:
+        """What the artefact takes from this stage."""
+        ...
+
+    def load_weights(self, tensors: dict[str, Tensor]) -> None:
+        """The reverse of `weights`."""
+        ...
+
+    def progress(self) -> dict[str, Tensor]:
+        """What the stage needs besides `weights` to go on: optimisers."""
+        ...
+
+    def load_progress(self, tensors: dict[str, Tensor]) -> None:
+        """The reverse of `progress`."""
+        ...
+
+
+def step_generator(seed: int, stage: int, number: int) -> torch.Generator:
+    """Random numbers of one step: a run that goes on draws what it would have drawn."""
+    return torch.Generator().manual_seed(((seed << 40) + (stage << 36) + number) & (2**63 - 1))
+
+
+def batch_of(number: int, size: int, count: int, seed: int) -> Tensor:
+    """Instances `[size]` of step `number`: all of them once in random order, then all again in another."""
+    first = number * size
+    epochs = range(first // count, (first + size - 1) // count + 1)
+    orders = [torch.randperm(count, generator=step_generator(seed, 0, epoch)) for epoch in epochs]
+    start = first - epochs.start * count
+    return torch.cat(orders)[start : start + size]
+
+
+class Objective(nn.Module):
+    """Stage 1 as one module: latents are found or looked up, then compared (Alg. 1 and 2)."""
+
+    def __init__(self, mixture: MixtureSiren, fitter: LatentFitter, instances: int) -> None:
+        super().__init__()
+        self.mixture, self.fitter = mixture, fitter
+        self.table: LatentTable | None = None
+        if fitter.config.strategy == "auto-decoding":
+            self.table = LatentTable(mixture.mean_latent(), instances, fitter.config.latent_std)
+
+    def forward(
+        self, index: Tensor, coordinates: Tensor, targets: Tensor, noise: Tensor, processes: int
+    ) -> tuple[Tensor, Tensor]:
+        """The loss of a process's share of the batch, and its values `[s, p, k]`."""
+        if self.table is not None:
+            latents = self.table(index)
+        else:
+            latents = self.fitter.fit(self.mixture, coordinates, targets, noise)
+        values = self.mixture.instance(latents)(coordinates)
+        losses = squared_error(values, targets)
+        if self.table is None:
+            return losses.mean(), values.detach()
+        # processes are averaged, but the penalty sums over the batch
+        return auto_decoding_loss(losses, latents, processes * self.fitter.config.weight_decay), values.detach()
+
+
+class FieldStage:
+    """Stage 1: bases, rates and latents together."""
+
+    name = "stage 1"
+
+    def __init__(
+        self, fabric: Fabric, preset: Preset, train: Observations, validation: Observations | None, seed: int
+    ) -> None:
+        self.fabric, self.config, self.preset, self.seed = fabric, preset.stage_1, preset, seed
+        self.train, self.validation = train, validation
+        self.steps = self.config.steps(len(train.names))
+        _require_divisible(self.config, fabric.world_size)
+        self.objective = Objective(
+            MixtureSiren(preset.mixture), LatentFitter(preset.fitting, preset.mixture.latent_dim), len(train.names)
+        )
+        bases = [*self.objective.mixture.parameters(), *self.objective.fitter.parameters()]
+        optimizers: list[torch.optim.Optimizer] = [torch.optim.Adam(bases, lr=self.config.rate)]
+        if self.objective.table is not None:
+            optimizers.append(RowAdam(self.objective.table.parameters(), lr=preset.latent_rate))
+        self.rates = [self.config.rate, preset.latent_rate]
+        self.module, *self.optimizers = fabric.setup(self.objective, *optimizers)
+
+    def field(self, prior: LatentPrior | None = None, latents: Tensor | None = None) -> GenerativeField:
+        """The artefact as it stands."""
+        objective = self.objective
+        if latents is None:
+            latents = torch.zeros(0, self.preset.mixture.latent_dim, device=self.fabric.device)
+        return GenerativeField(objective.mixture, latents, self.train.signal, prior, self.train.names, objective.fitter)
+
+    def latents(self) -> Tensor:
+        """Of all training instances `[n, h]`: the table's, or found anew from the mean latent with all points."""
+        if self.objective.table is not None:
+            return self.objective.table.weight.detach().clone()
+        return self.field().reconstruct(self.train)
+
+    def step(self, number: int) -> dict[str, float]:
+        """See `Stage.step`."""
+        self.objective.train()
+        size, generator = self.config.batch_size, step_generator(self.seed, 1, number)
+        index = batch_of(number, size, len(self.train.names), self.seed)
+        noise = torch.randn(size, self.preset.mixture.latent_dim, generator=generator)
+        chosen = None
+        if self.preset.points is not None and self.preset.points < self.train.points:
+            chosen = torch.randint(self.train.points, (size, self.preset.points), generator=generator)
+        share = slice(self.fabric.global_rank, size, self.fabric.world_size)
+        coordinates, targets = self.train.observe(index[share], None if chosen is None else chosen[share])
+        device = self.fabric.device
+        coordinates, targets = coordinates.to(device), targets.to(device)
+        loss, values = self.module(
+            index[share].to(device), coordinates, targets, noise[share].to(device), self.fabric.world_size
+        )
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+        self.fabric.backward(loss)
+        _take(self.objective, self.optimizers, self.rates, self.config, number, self.steps, float(loss.detach()))
+        score = self.train.signal.score(values, targets).mean()
+        return {"loss": float(loss.detach()), self.train.signal.score_name: float(score)}
+
+    def score(self) -> float:
+        """Mean score of the signal on held-out instances, latents found as for any unseen instance."""
+        assert self.validation is not None
+        return float(scores(self.field(), self.validation).mean())
+
+    def weights(self) -> dict[str, Tensor]:
+        """See `Stage.weights`."""
+        return pack("objective", self.objective)
+
+    def load_weights(self, tensors: dict[str, Tensor]) -> None:
+        """See `Stage.load_weights`."""
+        unpack("objective", self.objective, tensors)
+
+    def progress(self) -> dict[str, Tensor]:
+        """See `Stage.progress`."""
+        packed = [pack_optimizer(f"optimizer.{i}", optimizer) for i, optimizer in enumerate(self.optimizers)]
+        return {name: value for part in packed for name, value in part.items()}
+
+    def load_progress(self, tensors: dict[str, Tensor]) -> None:
+        """See `Stage.load_progress`."""
+        for i, optimizer in enumerate(self.optimizers):
+            unpack_optimizer(f"optimizer.{i}", optimizer, tensors)
+
+
+class PriorStage:
+    """Stage 2: the prior over the training latents."""
+
+    name = "stage 2"
+
+    def __init__(self, fabric: Fabric, preset: Preset, latents: Tensor, validation: Tensor | None, seed: int) -> None:
+        self.fabric, self.config, self.seed = fabric, preset.stage_2, seed
+        self.latents, self.validation = latents, validation
+        self.steps = self.config.steps(len(latents))
+        _require_divisible(self.config, fabric.world_size)
+        self.prior = LatentPrior(preset.prior)
+        self.prior.fit_statistics(latents.cpu())
+        optimizer = torch.optim.AdamW(self.prior.denoiser.parameters(), lr=self.config.rate, weight_decay=0.0)
+        self.module, self.optimizer = fabric.setup(self.prior, optimizer)
+
+    def step(self, number: int) -> dict[str, float]:
+        """See `Stage.step`."""
+        self.prior.train()
+        size = self.config.batch_size
+        index = batch_of(number, size, len(self.latents), self.seed).to(self.latents.device)
+        timesteps, noise = self.prior.draw(size, step_generator(self.seed, 2, number))
+        share = slice(self.fabric.global_rank, size, self.fabric.world_size)
+        loss = self.module(self.latents[index[share]], timesteps[share], noise[share])
+        self.optimizer.zero_grad()
+        self.fabric.backward(loss)
+        value = float(loss.detach())
+        _take(self.prior.denoiser, [self.optimizer], [self.config.rate], self.config, number, self.steps, value)
+        self.prior.update_ema()
+        return {"loss": value}
+
+    def score(self) -> float:
+        """Minus the loss of the averaged weights on held-out latents, always at the same draws of noise."""
+        assert self.validation is not None
+        return -float(self.prior.held_out_loss(self.validation.repeat(HELD_OUT_DRAWS, 1), step_generator(0, 3, 0)))
+
+    def weights(self) -> dict[str, Tensor]:
+        """See `Stage.weights`."""
+        return pack("prior", self.prior)
+
+    def load_weights(self, tensors: dict[str, Tensor]) -> None:
+        """See `Stage.load_weights`."""
+        unpack("prior", self.prior, tensors)
+
+    def progress(self) -> dict[str, Tensor]:
+        """See `Stage.progress`."""
+        return pack_optimizer("optimizer.0", self.optimizer)
+
+    def load_progress(self, tensors: dict[str, Tensor]) -> None:
+        """See `Stage.load_progress`."""
+        unpack_optimizer("optimizer.0", self.optimizer, tensors)
+
+
+def _take(
+    module: nn.Module,
+    optimizers: list[torch.optim.Optimizer],
+    rates: list[float],
+    config: StageConfig,
+    number: int,
+    steps: int,
+    loss: float,
+) -> None:
+    """One step of every optimiser at the rates of step `number`, if loss and gradient are finite."""
+    parameters = [parameter for parameter in module.parameters() if parameter.grad is not None]
+    norm = float(nn.utils.clip_grad_norm_(parameters, config.clip_norm or math.inf))
+    if not (math.isfinite(loss) and math.isfinite(norm)):
+        raise TrainingError(
+            f"step {number}: loss {loss:g}, gradient norm {norm:g}; the last checkpoint is whole, "
+            "train anew with a lower rate or another seed"
+        )
+    factor = 0.5 * (1.0 + math.cos(math.pi * number / steps))
+    if config.warmup_steps:
+        factor *= min(1.0, (number + 1) / config.warmup_steps)
+    for optimizer, rate in zip(optimizers, rates, strict=False):
+        for group in optimizer.param_groups:
+            group["lr"] = rate * factor
+        optimizer.step()
+
+
+def _require_divisible(config: StageConfig, processes: int) -> None:
+    if config.batch_size % processes:
+        raise ConfigError(
+            f"a batch of {config.batch_size} cannot be shared by {processes} processes; choose a multiple"
+        )

@@ -1,0 +1,207 @@
+"""A run from data to GenerativeField: stage 1, latents, stage 2, report. Resumable anywhere, bit for bit on a CPU."""
+
+import json
+import os
+import platform
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from mnif_core.errors import CheckpointError, ConfigError, DataError
+from mnif_core.generative_field import GenerativeField
+from mnif_core.presets import Modality, Preset, preset
+from mnif_core.signals.observations import Observations, split
+from mnif_core.training.checkpoint import read_checkpoint, write_checkpoint
+from mnif_core.training.loop import run_stage
+from mnif_core.training.report import write_report
+from mnif_core.training.stages import FieldStage, PriorStage, Stage
+
+Best = tuple[float, dict[str, Tensor]] | None
+Precision = Literal["32-true", "bf16-mixed"]
+
+
+class Trainer:
+    """Learns a distribution over the instances of a data set.
+
+    Processes: one, or those that `torchrun` starts, which share every batch.
+
+    Args:
+        data: what `observations` of the modality reads; none for the demo set.
+        preset: name of a preset of the modality.
+        output_dir: where everything is written.
+        seed: decides all that is random.
+        fit_length: length of stage 1 in the preset's unit; none for the preset's.
+        prior_length: length of stage 2.
+        resolution: side of images in pixels, of grids in cells; none for the preset's.
+        skip_bad: leave unreadable files out instead of stopping.
+        device: `auto`, `cpu` or `cuda`.
+        precision: `bf16-mixed` is faster on GPUs, and blunts the sines.
+        checkpoint_every: steps between checkpoints.
+        resume: go on from the checkpoint in `output_dir`.
+
+    Raises:
+        ConfigError, DataError, CheckpointError: before anything is trained.
+    """
+
+    modality: ClassVar[Modality]
+    default_preset: ClassVar[str]
+
+    def __init__(
+        self,
+        data: Any = None,
+        preset: str | None = None,
+        output_dir: Path | str | None = None,
+        seed: int = 0,
+        fit_length: int | None = None,
+        prior_length: int | None = None,
+        resolution: int | None = None,
+        skip_bad: bool = False,
+        device: Literal["auto", "cpu", "cuda"] = "auto",
+        precision: Precision = "32-true",
+        checkpoint_every: int = 200,
+        resume: bool = False,
+    ) -> None:
+        self.preset = _resolved(preset or self.default_preset, self.modality, fit_length, prior_length, resolution)
+        if checkpoint_every < 1:
+            raise ConfigError(f"checkpoint_every {checkpoint_every}: choose 1 or more")
+        self.seed, self.checkpoint_every = seed, checkpoint_every
+        self.output_dir = Path(output_dir or f"outputs/{preset or self.default_preset}")
+        self.path = self.output_dir / "checkpoint.safetensors"
+        self.fabric = _fabric(device, precision)
+        everything = self.observations(data, self.preset.resolution, skip_bad)
+        if len(everything.names) < 4:
+            raise DataError(f"{data}: holds {len(everything.names)} instances; a distribution needs at least 4")
+        self.identity = {
+            "preset": json.loads(json.dumps(asdict(self.preset))),
+            "seed": seed,
+            "instances": len(everything.names),
+            "processes": self.fabric.world_size,
+        }
+        self.train, self.validation = everything, None
+        if self.preset.validation_share > 0:
+            self.train, self.validation = split(everything, self.preset.validation_share, seed)
+        if self.fabric.device.type == "cuda":
+            self.train = self.train.to(self.fabric.device)
+        self.resumed = self._read() if resume else None
+        if not resume and self.path.exists():
+            raise ConfigError(f"{self.output_dir}: holds a run; pass --resume to go on, or another --output-dir")
+
+    def observations(self, data: Any, resolution: int, skip_bad: bool) -> Observations:
+        """Read the data of this modality."""
+        raise NotImplementedError
+
+    def fit(self) -> GenerativeField:
+        """Run what is left of both stages, write `field/`, `sheet.png` and `summary.json`, return the field.
+
+        Raises:
+            TrainingError: loss or gradient are not finite.
+            CheckpointError: a checkpoint cannot be written; the one before is whole.
+        """
+        torch.manual_seed(self.seed)  # every process starts from the same weights
+        self.output_dir.mkdir(parents=True, exist_ok=True)
+        writer = SummaryWriter(str(self.output_dir)) if self.fabric.is_global_zero else None
+        field_stage = FieldStage(self.fabric, self.preset, self.train, self.validation, self.seed)
+        summary: dict[str, Any] = {"instances": len(self.train.names), "device": _device_name(self.fabric)}
+        summary |= self._run(1, field_stage, {}, writer)
+        harvested = self.resumed[0].get("latents") if self.resumed is not None else None
+        latents = field_stage.latents() if harvested is None else harvested
+        held_out = None if self.validation is None else field_stage.field().reconstruct(self.validation)
+        prior_stage = PriorStage(self.fabric, self.preset, latents, held_out, self.seed)
+        carried = {"latents": latents, **field_stage.weights()}
+        summary |= self._run(2, prior_stage, carried, writer)
+        field = field_stage.field(prior_stage.prior, latents)
+        if writer is not None:
+            writer.close()
+            write_report(field, self.train, self.validation, self.output_dir, summary)
+        self.fabric.barrier()
+        return field
+
+    def _run(
+        self, number: int, stage: Stage, carried: dict[str, Tensor], writer: SummaryWriter | None
+    ) -> dict[str, Any]:
+        """One stage, from where the checkpoint left it."""
+        first, seconds, best = 0, 0.0, None
+        if self.resumed is not None:
+            tensors, state = self.resumed
+            if state["stage"] > number:
+                stage.load_weights(tensors)
+                return {f"stage_{number}_seconds": state["earlier_seconds"]}
+            if state["stage"] == number:
+                stage.load_weights(tensors)
+                stage.load_progress(tensors)
+                first, seconds = state["step"], state["seconds"]
+                prefix = "best."
+                weights = {name.removeprefix(prefix): v for name, v in tensors.items() if name.startswith(prefix)}
+                best = (state["best"], weights) if state["best"] is not None else None
+        earlier = 0.0 if number == 1 else self._earlier
+
+        def checkpoint(step: int, seconds: float, best: Best) -> None:
+            if self.fabric.is_global_zero:
+                tensors = {**carried, **stage.weights(), **stage.progress()}
+                tensors |= {f"best.{name}": value for name, value in best[1].items()} if best is not None else {}
+                score = None if best is None else best[0]
+                state = {"stage": number, "step": step, "seconds": seconds, "earlier_seconds": earlier, "best": score}
+                write_checkpoint(self.path, tensors, {**state, "identity": self.identity})
+            self.fabric.barrier()
+
+        score_every = None if self.validation is None else max(1, stage.steps // 20)
+        seconds, _ = run_stage(stage, first, seconds, best, score_every, self.checkpoint_every, checkpoint, writer)
+        self._earlier = round(seconds, 1)
+        return {f"stage_{number}_seconds": self._earlier}
+
+    _earlier = 0.0
+
+    def _read(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        tensors, state = read_checkpoint(self.path, self.fabric.device)
+        theirs = state.get("identity", {})
+        for key, ours in _flat(self.identity).items():
+            found = _flat(theirs).get(key)
+            if found != ours:
+                raise CheckpointError(
+                    f"{self.path}: the run has {key} {found}, this call {ours}; resume with the run's own settings"
+                )
+        return tensors, state
+
+
+def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _resolved(
+    name: str, modality: Modality, fit_length: int | None, prior_length: int | None, resolution: int | None
+) -> Preset:
+    chosen = preset(name, modality)
+    for option, value in (("fit_length", fit_length), ("prior_length", prior_length), ("resolution", resolution)):
+        if value is not None and value < 1:
+            raise ConfigError(f"{option} {value}: choose 1 or more")
+    return replace(
+        chosen,
+        stage_1=replace(chosen.stage_1, length=fit_length or chosen.stage_1.length),
+        stage_2=replace(chosen.stage_2, length=prior_length or chosen.stage_2.length),
+        resolution=resolution or chosen.resolution,
+    )
+
+
+def _fabric(device: str, precision: Precision) -> Fabric:
+    """One process, or those of torchrun's environment."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device cuda: no GPU that torch can use; pass --device cpu")
+    local, world = int(os.environ.get("LOCAL_WORLD_SIZE", 1)), int(os.environ.get("WORLD_SIZE", 1))
+    strategy = "ddp" if world > 1 else "auto"
+    fabric = Fabric(accelerator=device, strategy=strategy, devices=local, num_nodes=world // local, precision=precision)
+    fabric.launch()
+    return fabric
+
+
+def _device_name(fabric: Fabric) -> str:
+    if fabric.device.type == "cuda":
+        return torch.cuda.get_device_name(fabric.device)
+    return platform.processor() or platform.machine()
