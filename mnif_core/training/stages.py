@@ -19,6 +19,7 @@ from mnif_core.reconstruction import scores
 from mnif_core.signals.observations import Observations
 from mnif_core.training.checkpoint import pack, pack_optimizer, unpack, unpack_optimizer
 
+LOG_RATE = 10.0  # logarithms of inner rates learn so much faster: the authors' steps of 1e-4 are 2e-3 of their rates
 HELD_OUT_DRAWS = 64  # of noise for each held-out latent: the loss of one draw says little
 
 
@@ -108,11 +109,14 @@ class FieldStage:
         self.objective = Objective(
             MixtureSiren(preset.mixture), LatentFitter(preset.fitting, preset.mixture.latent_dim), len(train.names)
         )
-        bases = [*self.objective.mixture.parameters(), *self.objective.fitter.parameters()]
-        optimizers: list[torch.optim.Optimizer] = [torch.optim.Adam(bases, lr=self.config.rate)]
+        self.rates = [self.config.rate]
+        optimizers: list[torch.optim.Optimizer] = [torch.optim.Adam(self.objective.mixture.parameters())]
         if self.objective.table is not None:
-            optimizers.append(RowAdam(self.objective.table.parameters(), lr=preset.latent_rate))
-        self.rates = [self.config.rate, preset.latent_rate]
+            self.rates.append(preset.latent_rate)
+            optimizers.append(RowAdam(self.objective.table.parameters()))
+        elif preset.fitting.learn_rates:
+            self.rates.append(LOG_RATE * self.config.rate)
+            optimizers.append(torch.optim.Adam(self.objective.fitter.parameters()))
         self.module, *self.optimizers = fabric.setup(self.objective, *optimizers)
 
     def field(self, prior: LatentPrior | None = None, latents: Tensor | None = None) -> GenerativeField:
@@ -247,7 +251,7 @@ def _take(
     factor = 0.5 * (1.0 + math.cos(math.pi * number / steps))
     if config.warmup_steps:
         factor *= min(1.0, (number + 1) / config.warmup_steps)
-    for optimizer, rate in zip(optimizers, rates, strict=False):
+    for optimizer, rate in zip(optimizers, rates, strict=True):
         for group in optimizer.param_groups:
             group["lr"] = rate * factor
         optimizer.step()
