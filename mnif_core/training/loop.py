@@ -63,6 +63,8 @@ def run_stage(
             if score_every is not None and (done % score_every == 0 or done == stage.steps):
                 score = stage.score()
                 _log(writer, stage, {"held-out score": score}, done)
+                if writer is not None and not progress.console.is_terminal:
+                    print(f"{stage.name}: {done} of {stage.steps} steps, held-out score {score:.4g}", flush=True)
                 if best is None or score > best[0] or not math.isfinite(best[0]):
                     best = (score, {name: value.detach().cpu().clone() for name, value in stage.weights().items()})
             if done % checkpoint_every == 0 or done == stage.steps:
