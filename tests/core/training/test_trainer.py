@@ -159,7 +159,9 @@ def test_two_processes_follow_one(data: Path, finished: Path, tmp_path: Path) ->
     one, two = artefact(finished), artefact(tmp_path / "two")
     for name, value in one.items():
         # Adam divides by the gradient's own size, so rounding of a tiny one can move a weight by a share of the rate
-        torch.testing.assert_close(two[name], value, atol=1e-4, rtol=1e-3, msg=lambda text, name=name: f"{name}: {text}")
+        torch.testing.assert_close(
+            two[name], value, atol=1e-4, rtol=1e-3, msg=lambda text, name=name: f"{name}: {text}"
+        )
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
@@ -179,9 +181,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
     assert checkpoint_file.read_checkpoint(run.path)[1]["step"] == 2
 
 
-def test_a_full_disk_keeps_the_older_checkpoint(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_keeps_the_older_checkpoint(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = checkpoint_file.save_file
     written = []
 

@@ -1,0 +1,39 @@
+"""The presets' counts are those that their (L, W, M, H) give."""
+
+import pytest
+
+from mnif_core.errors import ConfigError
+from mnif_core.presets import PRESETS, StageConfig, preset
+
+
+@pytest.mark.parametrize(
+    ("name", "millions", "inference"),
+    [
+        ("image-s", 5.93, 17027),  # Table 1 says 4.6 M, 17.2 K
+        ("image-l", 33.4, 83331),
+        ("voxel-s", 5.13, 16961),  # Table 2 says 4.6 M
+        ("voxel-l", 46.3, 83201),
+        ("nerf-s", 4.59, 17156),
+        ("image-table-4", 0.623, 8707),
+        ("image-table-5", 2.5, 8707),
+        ("image-table-6", 22.3, 83331),
+    ],
+)
+def test_counts(name: str, millions: float, inference: int) -> None:
+    mixture = PRESETS[name].mixture
+    assert mixture.learnable_parameters / 1e6 == pytest.approx(millions, rel=0.006)
+    assert mixture.instance_parameters == inference
+
+
+def test_every_prior_has_the_mixtures_latents() -> None:
+    assert all(value.prior.latent_dim == value.mixture.latent_dim for value in PRESETS.values())
+
+
+def test_epochs_become_steps() -> None:
+    assert StageConfig(800).steps(27000) == 800 * 844
+    assert StageConfig(500, "steps").steps(27000) == 500
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"no voxel preset 'image-s'; choose one of voxel-s, voxel-l, voxel-tiny"):
+        preset("image-s", "voxel")
