@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
-from rich.progress import track
 
 from mnif_core.errors import DataError
 from mnif_core.signals.array_files import read_array
+from mnif_core.signals.folder_files import read_folder
 from mnif_core.signals.images import ImageObservations
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}
@@ -40,7 +40,8 @@ def load_images(data: Any, size: int, skip_bad: bool = False) -> ImageObservatio
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; pass a folder of images, an .npz or an .npy file")
     if path.is_dir():
-        return _from_folder(path, size, skip_bad)
+        squares, names = read_folder(path, SUFFIXES, lambda file: _read_image(file, size), "images", skip_bad)
+        return ImageObservations(torch.from_numpy(np.stack(squares)), names)
     return _observations(_pictures(_checked(path, read_array(path, "images"))), size, path.stem)
 
 
@@ -55,27 +56,12 @@ def demo_photographs() -> NDArray[np.uint8]:
     return tiles[:PHOTOGRAPHS]  # the sheet's last row is filled up
 
 
-def _from_folder(folder: Path, size: int, skip_bad: bool) -> ImageObservations:
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    if not files:
-        raise DataError(f"{folder}: no images here; put {', '.join(sorted(SUFFIXES))} files into it")
-    squares, names, bad = [], [], 0
-    for path in track(files, "Reading images"):
-        try:
-            with Image.open(path) as image:
-                squares.append(_square(image.convert("RGB"), size))
-        except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            if not skip_bad:
-                reason = " ".join(str(error).split())
-                raise DataError(f"{path}: not a readable image ({reason}); replace it, or pass --skip-bad") from error
-            bad += 1
-            continue
-        names.append(str(path.relative_to(folder)))
-    if bad:
-        print(f"{folder}: {bad} of {len(files)} images are unreadable and left out", flush=True)
-    if not squares:
-        raise DataError(f"{folder}: none of its {len(files)} images is readable; replace them")
-    return ImageObservations(torch.from_numpy(np.stack(squares)), names)
+def _read_image(path: Path, size: int) -> NDArray[np.uint8]:
+    try:
+        with Image.open(path) as image:
+            return _square(image.convert("RGB"), size)
+    except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path}: not a readable image ({' '.join(str(error).split())}); replace it") from error
 
 
 def _observations(pictures: Iterable[Image.Image], size: int, name: str) -> ImageObservations:

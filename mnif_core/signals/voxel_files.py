@@ -13,6 +13,7 @@ from rich.progress import track
 
 from mnif_core.errors import DataError, MnifError
 from mnif_core.signals.array_files import read_array
+from mnif_core.signals.folder_files import read_folder
 from mnif_core.signals.surface_points import POINTS, near_surface_cells
 from mnif_core.signals.voxelise import voxelise
 from mnif_core.signals.voxels import VoxelObservations, VoxelSignal
@@ -85,28 +86,16 @@ def _demo_cars(resolution: int) -> VoxelObservations:
 
 
 def _from_folder(folder: Path, resolution: int, skip_bad: bool) -> VoxelObservations:
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in MESHES | GRIDS and file.is_file())
-    if not files:
-        raise DataError(f"{folder}: no shapes here; put {', '.join(sorted(MESHES | GRIDS))} files into it")
-    grids: list[NDArray[np.bool_]] = []
-    names, bad = [], 0
-    for file in track(files, "Reading shapes"):
-        try:
-            grid = _read_shape(file, resolution)
-            if grids and grid.shape != grids[0].shape:
-                raise DataError(f"{file}: grid of {len(grid)} cells a side among {len(grids[0])}; use one resolution")
-        except MnifError:
-            if not skip_bad:
-                raise
-            bad += 1
-            continue
-        grids.append(grid)
-        names.append(str(file.relative_to(folder)))
-    if bad:
-        print(f"{folder}: {bad} of {len(files)} shapes are unreadable and left out", flush=True)
-    if not grids:
-        raise DataError(f"{folder}: none of its {len(files)} shapes is readable; replace them")
-    return from_grids(grids, names)
+    sides: set[int] = set()
+
+    def read(file: Path) -> NDArray[np.bool_]:
+        grid = _read_shape(file, resolution)
+        if sides - {len(grid)}:
+            raise DataError(f"{file}: grid of {len(grid)} cells a side among {min(sides)}; use one resolution")
+        sides.add(len(grid))
+        return grid
+
+    return from_grids(*read_folder(folder, MESHES | GRIDS, read, "shapes", skip_bad))
 
 
 def _read_shape(file: Path, resolution: int) -> NDArray[np.bool_]:
