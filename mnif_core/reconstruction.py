@@ -13,8 +13,10 @@ from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.observations import Observations
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.signals.voxel_files import load_voxels
+from mnif_core.signals.voxels import VoxelObservations
 
 PAIRS_PER_ROW = 8
+GRIDS = 8  # decoded at once: bounds memory
 
 
 @torch.no_grad()
@@ -26,6 +28,20 @@ def scores(field: GenerativeField, observations: Observations) -> Tensor:
         coordinates, targets = (part.to(field.device) for part in observations.observe(index))
         parts.append(observations.signal.score(field.instance(latents[index])(coordinates), targets))
     return torch.cat(parts)
+
+
+@torch.no_grad()
+def grid_iou(field: GenerativeField, observations: VoxelObservations) -> float | None:
+    """Mean intersection over union of whole grids at the data's resolution; none where the data has points only."""
+    overlaps = []
+    latents = field.reconstruct(observations)
+    for index in torch.arange(len(latents)).split(GRIDS):
+        theirs = observations.grids(index)
+        if theirs is None:
+            return None
+        ours = field.decode(latents[index]).cpu() > 0.5
+        overlaps.append((ours & theirs).sum((1, 2, 3)) / (ours | theirs).sum((1, 2, 3)).clamp(min=1))
+    return float(torch.cat(overlaps).mean())
 
 
 def pairs(field: GenerativeField, observations: Observations) -> list[Tensor]:

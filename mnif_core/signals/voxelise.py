@@ -26,8 +26,8 @@ def voxelise(mesh: "trimesh.Trimesh", resolution: int, name: str) -> NDArray[np.
     Raises:
         DataError: no faces, no finite extent, or no volume (flat).
     """
+    import open3d
     from scipy.ndimage import binary_fill_holes
-    from trimesh.remesh import subdivide_to_size
 
     if len(mesh.faces) == 0 or not np.isfinite(mesh.vertices).all():
         raise DataError(f"{name}: mesh without faces or with non-finite vertices; repair or remove it")
@@ -36,9 +36,12 @@ def voxelise(mesh: "trimesh.Trimesh", resolution: int, name: str) -> NDArray[np.
     if extents.min() < 1e-6 * extents.max() or extents.max() == 0:
         raise DataError(f"{name}: mesh without volume (extents {extents.round(6).tolist()}); give it thickness")
     vertices = (mesh.vertices - (low + high) / 2) * (EXTENT * resolution / extents.max()) + resolution / 2
-    points, faces = subdivide_to_size(vertices, mesh.faces, max_edge=0.5, max_iter=64)
-    points = np.concatenate([points, points[faces].mean(1)])
-    cells = np.clip(points.astype(int), 0, resolution - 1)
+    surface = open3d.geometry.TriangleMesh(
+        open3d.utility.Vector3dVector(vertices), open3d.utility.Vector3iVector(np.asarray(mesh.faces, dtype=np.int32))
+    )
+    crossed = open3d.geometry.VoxelGrid.create_from_triangle_mesh_within_bounds(
+        surface, 1.0, np.zeros(3), np.full(3, float(resolution))
+    )
     grid = np.zeros((resolution,) * 3, dtype=bool)
-    grid[tuple(cells.T)] = True
+    grid[tuple(np.array([cell.grid_index for cell in crossed.get_voxels()]).T)] = True
     return binary_fill_holes(grid)

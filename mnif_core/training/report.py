@@ -9,10 +9,11 @@ from torch import Tensor
 
 from mnif_core.generative_field import GenerativeField
 from mnif_core.metrics.novelty import nearest, sample_novelty
-from mnif_core.reconstruction import PAIRS_PER_ROW, pairs
+from mnif_core.reconstruction import PAIRS_PER_ROW, grid_iou, pairs
 from mnif_core.reconstruction import scores as reconstruction_scores
 from mnif_core.sheets import arrange, beside, save_png, tiles, true_tiles
 from mnif_core.signals.observations import Observations
+from mnif_core.signals.voxels import VoxelObservations
 
 UNSEEN_ROWS, SAMPLES = 2, 32
 
@@ -44,6 +45,8 @@ def write_report(
         "sheet": str(sheet),
         "field": str(artefact),
     }
+    if isinstance(shown, VoxelObservations):
+        summary[f"{kind}_grid_iou"] = grid_iou(field, shown)
     scratch = folder / ".summary.tmp"
     scratch.write_text(json.dumps(summary, indent=1))
     os.replace(scratch, folder / "summary.json")
