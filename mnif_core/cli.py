@@ -156,12 +156,35 @@ class Reconstruct(FieldCommand):
         reconstruct(field, self.data, self.count, self.skip_bad, self.output or self.run / "reconstruction.png")
 
 
+@dataclass
+class ImportOfficial:
+    """Turn the authors' checkpoints into a saved field."""
+
+    folder: Positional[Path]
+    """Holds stage1/{metainits,contexts} and stage2/{ckpt,config.yaml}, or is a stage-1 folder itself."""
+    output: Path
+    """Folder to write the field to."""
+    epoch: int | None = None
+    """Of stage 1; none for the last."""
+    w0: float | None = None
+    """Frequency scale; none for the one in config.yaml."""
+
+    def run_command(self) -> None:
+        """Do it."""
+        from mnif_core.official import import_official
+
+        field = import_official(self.folder, self.epoch, self.w0)
+        prior = "with its prior" if field.prior is not None else "without a prior"
+        print(f"{field.signal.kind} field of {len(field.latents)} latents, {prior} | {field.save(self.output)}")
+
+
 Command = (
     Annotated[Image, subcommand("image")]
     | Annotated[Voxel, subcommand("voxel")]
     | Annotated[Sample, subcommand("sample")]
     | Annotated[Reconstruct, subcommand("reconstruct")]
     | Annotated[Interpolate, subcommand("interpolate")]
+    | Annotated[ImportOfficial, subcommand("import-official")]
 )
 
 

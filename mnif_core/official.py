@@ -1,0 +1,211 @@
+"""Reads the authors' checkpoints: stage 1 (`.pth`), contexts, stage 2 (Lightning `.ckpt` with `config.yaml`).
+
+Only names and shapes are taken from their code; every file is read as plain tensors. What their files do not hold is
+stated here: the coefficient rows run basis by basis, w0 stands in `config.yaml` alone, normalisation is computed from
+the training contexts, inner rates were divided by a batch of 32. Their voxel fields count cells' corners where this
+project counts centres, a shift of 1/256 in each coordinate.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor
+
+from mnif_core.errors import CheckpointError
+from mnif_core.fitting import FittingConfig
+from mnif_core.generative_field import GenerativeField, Signal
+from mnif_core.latent_fitter import LatentFitter
+from mnif_core.mixture import MixtureConfig, MixtureSiren
+from mnif_core.presets import DIMENSIONS
+from mnif_core.prior import LatentPrior, PriorConfig
+from mnif_core.signals.images import ImageSignal
+from mnif_core.signals.scenes import SceneSignal
+from mnif_core.signals.voxels import VoxelSignal
+
+BATCH = 32  # by which the authors' inner gradients are divided
+SRN_FOCAL = 131.25 / 128  # of the height
+SCHEDULES = {"squaredcos_cap_v2": "squared-cosine", "linear": "linear"}
+BLOCK = {"norm1": "block1.0", "linear1": "block1.2", "norm2": "block2.0", "linear2": "block2.3", "time": "blockt.1"}
+REST = {"time": "block_time.0", "input": "block_input", "norm": "block_output.0", "output": "block_output.2"}
+
+
+def import_official(folder: Path, epoch: int | None = None, w0: float | None = None) -> GenerativeField:
+    """A field from a tree `stage1/{metainits,contexts}` and, if there, `stage2/{ckpt/*.ckpt,config.yaml}`.
+
+    Args:
+        folder: holds `stage1`, or is a stage-1 folder itself; then the field has no prior.
+        epoch: of stage 1; none for the last.
+        w0: frequency scale; none for the one in `config.yaml`.
+
+    Raises:
+        CheckpointError: a file is missing, not plain tensors, or holds other tensors than expected.
+    """
+    folder = Path(folder)
+    stage1 = folder / "stage1" if (folder / "stage1").is_dir() else folder
+    stage2 = folder / "stage2"
+    weights_file = _epoch_file(stage1 / "metainits", epoch)
+    number = weights_file.stem.removeprefix("epoch")
+    contexts_file = stage1 / "contexts" / f"context-epoch{number}.pth"
+    config = _read_config(stage2 / "config.yaml") if stage2.is_dir() else {}
+    if w0 is None:
+        w0 = _setting(stage2 / "config.yaml", config, "stage2.hparams_metainr.w0") if config else None
+    if w0 is None:
+        raise CheckpointError(f"{weights_file}: does not hold w0; pass --w0, 30 but for the small ShapeNet model's 50")
+    weights, contexts = _load(weights_file), _load(contexts_file)
+    if not isinstance(contexts, Tensor) or contexts.ndim != 2:
+        raise CheckpointError(f"{contexts_file}: not a table of latents [n, h]; pass the run's own contexts")
+    mixture = _mixture(weights_file, weights, float(w0), contexts.shape[1])
+    prior = _prior(stage2, config, contexts) if config else None
+    signal = _signal(mixture.config, stage2 / "config.yaml", config)
+    names = [f"instance_{index:06d}" for index in range(len(contexts))]
+    return GenerativeField(mixture, contexts, signal, prior, names, _fitter(weights, mixture.config))
+
+
+def _epoch_file(folder: Path, epoch: int | None) -> Path:
+    found = {
+        int(match[1]): path for path in folder.glob("epoch*.pth") if (match := re.match(r"epoch(\d+)$", path.stem))
+    }
+    if not found:
+        raise CheckpointError(f"{folder}: no epoch<N>.pth here; pass the folder that holds stage1/metainits")
+    if epoch is not None and epoch not in found:
+        raise CheckpointError(f"{folder}: no epoch{epoch}.pth; choose one of {', '.join(map(str, sorted(found)))}")
+    return found[max(found) if epoch is None else epoch]
+
+
+def _load(path: Path) -> Any:
+    if not path.is_file():
+        raise CheckpointError(f"{path}: missing; copy it from the authors' run")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises pickle, zip and runtime errors alike
+        raise CheckpointError(f"{path}: not a whole file of plain tensors; copy it anew") from error
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = yaml.safe_load(path.read_text())
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: missing; copy it from the authors' run") from error
+    except yaml.YAMLError as error:
+        raise CheckpointError(f"{path}: not YAML; copy it anew") from error
+    if not isinstance(config, dict):
+        raise CheckpointError(f"{path}: holds no settings; copy it anew")
+    return config
+
+
+def _setting(path: Path, config: dict[str, Any], name: str) -> Any:
+    value: Any = config
+    for key in name.split("."):
+        if not isinstance(value, dict) or key not in value:
+            raise CheckpointError(f"{path}: has no {name}; pass the config.yaml that lies beside the checkpoint")
+        value = value[key]
+    return value
+
+
+def _take(path: Path, weights: dict[str, Tensor], key: str) -> Tensor:
+    if key not in weights:
+        raise CheckpointError(f"{path}: has no {key}; only mixtures with a latent projection can be imported")
+    return weights[key]
+
+
+def _mixture(path: Path, weights: dict[str, Tensor], w0: float, latent_dim: int) -> MixtureSiren:
+    layers = len([key for key in weights if re.match(r"model_param\.net\.\d+\.0\.weight$", key)])
+    first = _take(path, weights, "model_param.net.0.0.weight")
+    last = _take(path, weights, f"model_param.net.{layers - 1}.0.weight")
+    bases, width, in_dim = first.shape
+    out_dim = last.shape[1]
+    if (in_dim, out_dim) not in DIMENSIONS.values():
+        raise CheckpointError(f"{path}: maps {in_dim} coordinates to {out_dim} values, which is no known modality")
+    output = "none" if out_dim == DIMENSIONS["scene"][1] else "sine"
+    mixture = MixtureSiren(
+        MixtureConfig(in_dim, out_dim, layers - 2, width, bases, latent_dim, "latent", w0, output)  # type: ignore[arg-type]
+    )
+    state = {}
+    for index in range(layers):
+        state[f"basis_weights.{index}"] = _take(path, weights, f"model_param.net.{index}.0.weight")
+        state[f"basis_biases.{index}"] = _take(path, weights, f"model_param.net.{index}.0.bias")
+    for kind in ("weight", "bias"):
+        rows = _take(path, weights, f"latent_to_mixture.{kind}")
+        if len(rows) != bases * layers:
+            raise CheckpointError(f"{path}: latent_to_mixture.{kind} has {len(rows)} rows, not {bases} x {layers}")
+        state[f"projection.{kind}"] = rows.unflatten(0, (bases, layers)).transpose(0, 1).flatten(0, 1)
+    _fill(path, mixture, state)
+    return mixture
+
+
+def _fitter(weights: dict[str, Tensor], config: MixtureConfig) -> LatentFitter | None:
+    """The learned inner rates per instance; none for scenes, and for runs without learned rates."""
+    rates = weights.get("meta_sgd_lrs.meta_sgd_lrs")
+    if rates is None:
+        return None
+    fitter = LatentFitter(FittingConfig(), config.latent_dim)
+    with torch.no_grad():
+        fitter.rates.log_rates.copy_((rates.clamp(1e-12, 1.0) / BATCH).log())
+    return fitter
+
+
+def _signal(mixture: MixtureConfig, path: Path, config: dict[str, Any]) -> Signal:
+    modality = next(name for name, shape in DIMENSIONS.items() if shape == (mixture.in_dim, mixture.out_dim))
+    if modality == "voxel":
+        return VoxelSignal()
+    side = int(_setting(path, config, "dataset.image_resolution")) if config else (64 if modality == "image" else 128)
+    if modality == "image":
+        return ImageSignal(side, side, mixture.out_dim)
+    near, far, samples = 0.8, 1.8, 31
+    if config:
+        near, far, samples = (
+            _setting(path, config, f"dataset.hparams_nerf.{name}") for name in ("near", "far", "num_samples_per_ray")
+        )
+    return SceneSignal(near, far, samples_per_ray=samples + 1, height=side, width=side, focal=SRN_FOCAL * side)
+
+
+def _prior(stage2: Path, config: dict[str, Any], contexts: Tensor) -> LatentPrior:
+    path = stage2 / "config.yaml"
+    found = sorted((stage2 / "ckpt").glob("*.ckpt"))
+    if not found:
+        raise CheckpointError(f"{stage2 / 'ckpt'}: no .ckpt here; copy it from the authors' run, or pass stage1 alone")
+    checkpoint = _load(found[-1])
+    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+        raise CheckpointError(f"{found[-1]}: has no state_dict; pass the checkpoint that Lightning wrote")
+    weights = checkpoint["state_dict"]
+    schedule = _setting(path, config, "stage2.hparams_diffusion.noise_schedule")
+    if schedule not in SCHEDULES:
+        raise CheckpointError(f"{path}: noise schedule {schedule} is none of {', '.join(SCHEDULES)}")
+    prior = LatentPrior(
+        PriorConfig(
+            contexts.shape[1],
+            width=_setting(path, config, "stage2.hparams_model.num_hid_channels"),
+            blocks=_setting(path, config, "stage2.hparams_model.num_layers"),
+            schedule=SCHEDULES[schedule],  # type: ignore[arg-type]
+            prediction="x0" if _setting(path, config, "stage2.hparams_diffusion.predict_xstart") else "epsilon",
+            steps=_setting(path, config, "stage2.hparams_diffusion.steps"),
+        )
+    )
+    names = {name: _official(name) for name in prior.denoiser.state_dict()}
+    raw = {ours: _take(found[-1], weights, f"model.{theirs}") for ours, theirs in names.items()}
+    averaged = {ours: weights.get(f"model_ema.{theirs.replace('.', '')}", raw[ours]) for ours, theirs in names.items()}
+    _fill(found[-1], prior.denoiser, raw)
+    _fill(found[-1], prior.averaged, averaged)
+    prior.fit_statistics(contexts)
+    prior.std.mul_(float(_setting(path, config, "stage2.feat_std_scale")))
+    prior.updates.fill_(int(weights.get("model_ema.num_updates", 1)))
+    return prior
+
+
+def _official(name: str) -> str:
+    """The authors' name of one of the denoiser's parameters."""
+    parts = name.split(".")
+    if parts[0] == "blocks":
+        return ".".join(["blocks", parts[1], BLOCK[parts[2]], parts[3]])
+    return f"{REST[parts[0]]}.{parts[1]}"
+
+
+def _fill(path: Path, module: torch.nn.Module, state: dict[str, Tensor]) -> None:
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{path}: tensors of other shapes than its settings say ({reason})") from error
