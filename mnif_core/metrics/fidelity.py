@@ -1,0 +1,121 @@
+"""Distances between two sets of feature vectors: FID, KID, precision and recall, density and coverage.
+
+Shape letters: n real, m generated, f features.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mnif_core.errors import ConfigError
+
+BLOCK = 4096  # rows of a distance matrix held at once: bounds memory
+
+
+def frechet_distance(real: Tensor, generated: Tensor) -> float:
+    """Distance of two normal distributions with the sets' means and unbiased covariances (Heusel et al. 2017).
+
+    It is a Frechet *Inception* Distance only for features of the Inception network that FID is defined with.
+
+    Args:
+        real: `[n, f]`, n at least 2.
+        generated: `[m, f]`, m at least 2.
+
+    Returns:
+        At least 0, up to rounding.
+    """
+    means, covariances = zip(*((x.mean(0), torch.cov(x.T)) for x in (real.double(), generated.double())), strict=True)
+    first, second = (torch.atleast_2d(covariance) for covariance in covariances)
+    # the trace of the root of a product is the sum of the roots of its eigenvalues, which are real and not negative
+    values, vectors = torch.linalg.eigh(first)
+    root = vectors * values.clamp(min=0).sqrt() @ vectors.T
+    trace = torch.linalg.eigvalsh(root @ second @ root).clamp(min=0).sqrt().sum()
+    return float((means[0] - means[1]).square().sum() + first.trace() + second.trace() - 2 * trace)
+
+
+def kernel_distance(
+    real: Tensor, generated: Tensor, subsets: int = 100, subset_size: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """Unbiased squared MMD with the kernel (x y / f + 1)^3 over random subsets (KID, Binkowski et al. 2018).
+
+    Args:
+        real: `[n, f]`.
+        generated: `[m, f]`.
+        subsets: how many.
+        subset_size: rows of each; the smaller set's size where that is less.
+        seed: of the subsets.
+
+    Returns:
+        Mean and standard deviation over the subsets.
+    """
+    size = min(subset_size, len(real), len(generated))
+    generator = torch.Generator().manual_seed(seed)
+    values = []
+    for _ in range(subsets):
+        pair = [x[torch.randperm(len(x), generator=generator)[:size].to(x.device)].double() for x in (real, generated)]
+        same = [(_kernel(x, x).sum() - _kernel(x, x).diagonal().sum()) / (size * (size - 1)) for x in pair]
+        values.append(same[0] + same[1] - 2 * _kernel(*pair).mean())
+    spread = torch.stack(values)
+    return float(spread.mean()), float(spread.std(correction=0))
+
+
+def _kernel(first: Tensor, second: Tensor) -> Tensor:
+    return (first @ second.T / first.shape[1] + 1.0) ** 3
+
+
+@dataclass(frozen=True)
+class Manifold:
+    """How two sets cover each other, each in [0, 1], density in [0, n/k].
+
+    Attributes:
+        precision: share of generated points inside a ball around a real one (Kynkaanniemi et al. 2019).
+        recall: share of real points inside a ball around a generated one.
+        density: balls of real points that a generated point lies in, over k, in the mean (Naeem et al. 2020).
+        coverage: share of real points whose ball holds a generated one.
+    """
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall, 0 where both are."""
+        total = self.precision + self.recall
+        return 2 * self.precision * self.recall / total if total else 0.0
+
+
+def manifold(real: Tensor, generated: Tensor, k: int = 3) -> Manifold:
+    """Precision, recall, density and coverage with balls that reach the k-th nearest neighbour.
+
+    Args:
+        real: `[n, f]`, n above k.
+        generated: `[m, f]`, m above k.
+        k: neighbour, the point itself not counted.
+
+    Raises:
+        ConfigError: too few points for k.
+    """
+    if min(len(real), len(generated)) <= k:
+        raise ConfigError(f"{min(len(real), len(generated))} points have no {k}-th neighbour; take more than {k}")
+    real_radius, generated_radius = _radii(real, k), _radii(generated, k)
+    inside_real = torch.zeros(len(generated), device=real.device)
+    recalled, covered = [], []
+    for rows, radius in zip(real.split(BLOCK), real_radius.split(BLOCK), strict=True):
+        distances = torch.cdist(rows, generated)
+        inside_real += (distances < radius.unsqueeze(1)).sum(0)
+        recalled.append((distances < generated_radius).any(1))
+        covered.append(distances.min(1).values < radius)
+    return Manifold(
+        float((inside_real > 0).float().mean()),
+        float(torch.cat(recalled).float().mean()),
+        float(inside_real.mean()) / k,
+        float(torch.cat(covered).float().mean()),
+    )
+
+
+def _radii(points: Tensor, k: int) -> Tensor:
+    """Distance of every point to its k-th nearest other `[n]`."""
+    return torch.cat([torch.cdist(rows, points).kthvalue(k + 1, dim=1).values for rows in points.split(BLOCK)])
