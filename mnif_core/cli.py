@@ -33,6 +33,8 @@ class Training:
     """Length of stage 2."""
     resolution: int | None = None
     """Side of images in pixels, of grids in cells; none for the preset's."""
+    orthogonality: float = 0.0
+    """Weight of a penalty on bases that are alike; 0 is the paper's."""
     skip_bad: bool = False
     """Leave unreadable files out and count them, instead of stopping at the first."""
     device: Device = "auto"
@@ -73,6 +75,16 @@ class Voxel(Training):
         VoxelTrainer(**vars(self)).fit()
 
 
+def chosen_device(device: Device) -> torch.device:
+    """The GPU where there is one, unless another device is asked for."""
+    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+
+
+def load_field(run: Path, device: Device) -> GenerativeField:
+    """The field of a run's folder, or of the field folder itself."""
+    return GenerativeField.load(run / "field" if (run / "field").is_dir() else run, chosen_device(device))
+
+
 @dataclass
 class FieldCommand:
     """What every command on a saved field takes."""
@@ -86,9 +98,7 @@ class FieldCommand:
 
     def load(self) -> GenerativeField:
         """The saved field."""
-        folder = self.run / "field" if (self.run / "field").is_dir() else self.run
-        device = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
-        return GenerativeField.load(folder, device)
+        return load_field(self.run, self.device)
 
 
 @dataclass
@@ -157,6 +167,36 @@ class Reconstruct(FieldCommand):
 
 
 @dataclass
+class Bases(FieldCommand):
+    """How alike the basis networks are, layer by layer (Fig. 4)."""
+
+    def run_command(self) -> None:
+        """Do it."""
+        from mnif_core.analysis.commands import bases
+
+        bases(self.load(), self.output or self.run / "bases.png")
+
+
+@dataclass
+class Efficiency:
+    """Parameters, multiply-adds, latency and memory of all presets and of any runs, beside the paper's columns."""
+
+    runs: Positional[tuple[Path, ...]] = ()
+    """Runs to measure too."""
+    output: Path | None = None
+    """JSON to write; none for the table alone."""
+    device: Device = "auto"
+    """Where to measure."""
+
+    def run_command(self) -> None:
+        """Do it."""
+        from mnif_core.analysis.commands import efficiency
+
+        fields = {str(run): load_field(run, self.device) for run in self.runs}
+        efficiency(fields, chosen_device(self.device), self.output)
+
+
+@dataclass
 class ImportOfficial:
     """Turn the authors' checkpoints into a saved field."""
 
@@ -184,6 +224,8 @@ Command = (
     | Annotated[Sample, subcommand("sample")]
     | Annotated[Reconstruct, subcommand("reconstruct")]
     | Annotated[Interpolate, subcommand("interpolate")]
+    | Annotated[Bases, subcommand("bases")]
+    | Annotated[Efficiency, subcommand("efficiency")]
     | Annotated[ImportOfficial, subcommand("import-official")]
 )
 

@@ -54,6 +54,8 @@ class Preset:
     """Points of an instance in a step of stage 1, drawn anew; none for all."""
     latent_rate: float = 1e-4
     """Learning rate of the latent table (auto-decoding)."""
+    orthogonality: float = 0.0
+    """Weight of the penalty on bases that are alike, in stage 1 (suggested in Sec. 5.3, off in the paper)."""
     validation_share: float = 0.0
     """Share of the instances held out, to choose the best weights of each stage by; 0 trains on all."""
 

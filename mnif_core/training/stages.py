@@ -7,6 +7,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from mnif_core.analysis.bases import orthogonality_loss
 from mnif_core.errors import ConfigError, TrainingError
 from mnif_core.fitting import LatentTable, RowAdam, auto_decoding_loss
 from mnif_core.generative_field import GenerativeField
@@ -71,9 +72,9 @@ def batch_of(number: int, size: int, count: int, seed: int) -> Tensor:
 class Objective(nn.Module):
     """Stage 1 as one module: latents are found or looked up, then compared (Alg. 1 and 2)."""
 
-    def __init__(self, mixture: MixtureSiren, fitter: LatentFitter, instances: int) -> None:
+    def __init__(self, mixture: MixtureSiren, fitter: LatentFitter, instances: int, orthogonality: float = 0.0) -> None:
         super().__init__()
-        self.mixture, self.fitter = mixture, fitter
+        self.mixture, self.fitter, self.orthogonality = mixture, fitter, orthogonality
         self.table: LatentTable | None = None
         if fitter.config.strategy == "auto-decoding":
             self.table = LatentTable(mixture.mean_latent(), instances, fitter.config.latent_std)
@@ -89,9 +90,13 @@ class Objective(nn.Module):
         values = self.mixture.instance(latents)(coordinates)
         losses = squared_error(values, targets)
         if self.table is None:
-            return losses.mean(), values.detach()
-        # processes are averaged, but the penalty sums over the batch
-        return auto_decoding_loss(losses, latents, processes * self.fitter.config.weight_decay), values.detach()
+            loss = losses.mean()
+        else:
+            # processes are averaged, but the penalty sums over the batch
+            loss = auto_decoding_loss(losses, latents, processes * self.fitter.config.weight_decay)
+        if self.orthogonality > 0:
+            loss = loss + self.orthogonality * orthogonality_loss(self.mixture)
+        return loss, values.detach()
 
 
 class FieldStage:
@@ -107,7 +112,10 @@ class FieldStage:
         self.steps = self.config.steps(len(train.names))
         _require_divisible(self.config, fabric.world_size)
         self.objective = Objective(
-            MixtureSiren(preset.mixture), LatentFitter(preset.fitting, preset.mixture.latent_dim), len(train.names)
+            MixtureSiren(preset.mixture),
+            LatentFitter(preset.fitting, preset.mixture.latent_dim),
+            len(train.names),
+            preset.orthogonality,
         )
         self.rates = [self.config.rate]
         optimizers: list[torch.optim.Optimizer] = [torch.optim.Adam(self.objective.mixture.parameters())]

@@ -38,6 +38,7 @@ class Trainer:
         fit_length: length of stage 1 in the preset's unit; none for the preset's.
         prior_length: length of stage 2.
         resolution: side of images in pixels, of grids in cells; none for the preset's.
+        orthogonality: weight of the penalty on bases that are alike.
         skip_bad: leave unreadable files out instead of stopping.
         device: `auto`, `cpu` or `cuda`.
         precision: `bf16-mixed` is faster on GPUs, and blunts the sines.
@@ -60,13 +61,19 @@ class Trainer:
         fit_length: int | None = None,
         prior_length: int | None = None,
         resolution: int | None = None,
+        orthogonality: float = 0.0,
         skip_bad: bool = False,
         device: Literal["auto", "cpu", "cuda"] = "auto",
         precision: Precision = "32-true",
         checkpoint_every: int = 200,
         resume: bool = False,
     ) -> None:
-        self.preset = _resolved(preset or self.default_preset, self.modality, fit_length, prior_length, resolution)
+        self.preset = replace(
+            _resolved(preset or self.default_preset, self.modality, fit_length, prior_length, resolution),
+            orthogonality=orthogonality,
+        )
+        if orthogonality < 0:
+            raise ConfigError(f"orthogonality {orthogonality}: choose 0 or more")
         if checkpoint_every < 1:
             raise ConfigError(f"checkpoint_every {checkpoint_every}: choose 1 or more")
         self.seed, self.checkpoint_every = seed, checkpoint_every
