@@ -167,6 +167,37 @@ class Reconstruct(FieldCommand):
 
 
 @dataclass
+class Evaluate:
+    """The paper's row of figures: reconstruction of training and test data, generation, memorisation."""
+
+    run: Positional[Path]
+    """A run's folder, or the field folder in it."""
+    data: Path | None = None
+    """The data that the run was trained on, test instances among them; none for the demo set."""
+    samples: int = 256
+    """How many to draw (the paper: as many as its training or test set)."""
+    seed: int = 0
+    """Of the samples."""
+    inception: Path | None = None
+    """Weights of the Inception network that FID is defined with; none for a network whose weights are installed, and
+    whose scores are not FID."""
+    output: Path | None = None
+    """Folder to write to; none for the run's."""
+    skip_bad: bool = False
+    """Leave unreadable files out, as in training."""
+    device: Device = "auto"
+    """Where to compute."""
+
+    def run_command(self) -> None:
+        """Do it."""
+        from mnif_core.analysis.commands import evaluate
+
+        field = load_field(self.run, self.device)
+        folder = self.output or self.run
+        evaluate(field, self.data, self.samples, self.seed, self.inception, self.skip_bad, folder)
+
+
+@dataclass
 class Bases(FieldCommand):
     """How alike the basis networks are, layer by layer (Fig. 4)."""
 
@@ -224,6 +255,7 @@ Command = (
     | Annotated[Sample, subcommand("sample")]
     | Annotated[Reconstruct, subcommand("reconstruct")]
     | Annotated[Interpolate, subcommand("interpolate")]
+    | Annotated[Evaluate, subcommand("evaluate")]
     | Annotated[Bases, subcommand("bases")]
     | Annotated[Efficiency, subcommand("efficiency")]
     | Annotated[ImportOfficial, subcommand("import-official")]

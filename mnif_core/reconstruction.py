@@ -51,20 +51,23 @@ def pairs(field: GenerativeField, observations: Observations) -> list[Tensor]:
     return beside(torch.ones_like(made) if real is None else real, made)
 
 
-def reconstruct(field: GenerativeField, data: Path | None, count: int, skip_bad: bool, output: Path) -> None:
-    """Write a sheet of pairs of at most `count` instances of `data`, print their mean score, say where.
+def load_observations(field: GenerativeField, data: Path | None, skip_bad: bool) -> Observations:
+    """Data of a field's own modality, at the field's resolution; the demo set for none.
 
     Raises:
         ConfigError: a field of scenes.
         DataError: as the readers of the modality.
     """
-    observations: Observations
     if isinstance(field.signal, SceneSignal):
-        raise ConfigError("latents of scenes are fitted to posed views, not to values at points; use ns-train")
+        raise ConfigError("scenes are known by posed views, not by values at points; use ns-train and ns-eval")
     if isinstance(field.signal, ImageSignal):
-        observations = load_images(data, field.signal.height, skip_bad)
-    else:
-        observations = load_voxels(data, field.signal.resolution, skip_bad)
+        return load_images(data, field.signal.height, skip_bad)
+    return load_voxels(data, field.signal.resolution, skip_bad)
+
+
+def reconstruct(field: GenerativeField, data: Path | None, count: int, skip_bad: bool, output: Path) -> None:
+    """Write a sheet of pairs of at most `count` instances of `data`, print their mean score, say where."""
+    observations = load_observations(field, data, skip_bad)
     observations = observations.subset(range(min(count, len(observations.names))))
     signal, score = observations.signal, float(scores(field, observations).mean())
     sheet = save_png(arrange(pairs(field, observations), 2 * PAIRS_PER_ROW), output)

