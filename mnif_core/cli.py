@@ -149,10 +149,10 @@ class Interpolate(FieldCommand):
 
 @dataclass
 class Reconstruct(FieldCommand):
-    """Find latents of unseen images or solids, and show each beside its reconstruction."""
+    """Find latents of unseen images, solids or scenes, and show each beside its reconstruction."""
 
     data: Path | None = None
-    """As for training; none for the demo set."""
+    """As for training (scenes: a folder in SRN layout); none for the demo set."""
     count: int = 64
     """How many instances at most, from the first."""
     skip_bad: bool = False

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from mnif_core.errors import ConfigError
 from mnif_core.generative_field import INSTANCES, GenerativeField
+from mnif_core.scene_fitting import fit_scenes
 from mnif_core.sheets import arrange, beside, save_png, tiles, true_tiles
 from mnif_core.signals.image_files import load_images
 from mnif_core.signals.images import ImageSignal
@@ -16,6 +17,7 @@ from mnif_core.signals.voxel_files import load_voxels
 from mnif_core.signals.voxels import VoxelObservations
 
 PAIRS_PER_ROW = 8
+HELD_OUT = 3  # views of a scene to judge its latent by
 GRIDS = 8  # decoded at once: bounds memory
 
 
@@ -59,19 +61,32 @@ def load_observations(field: GenerativeField, data: Path | None, skip_bad: bool)
         DataError: as the readers of the modality.
     """
     if isinstance(field.signal, SceneSignal):
-        raise ConfigError("scenes are known by posed views, not by values at points; use ns-train and ns-eval")
+        raise ConfigError("scenes are known by posed views, not by values at points; use ns-eval")
     if isinstance(field.signal, ImageSignal):
         return load_images(data, field.signal.height, skip_bad)
     return load_voxels(data, field.signal.resolution, skip_bad)
 
 
 def reconstruct(field: GenerativeField, data: Path | None, count: int, skip_bad: bool, output: Path) -> None:
-    """Write a sheet of pairs of at most `count` instances of `data`, print their mean score, say where."""
-    observations = load_observations(field, data, skip_bad)
-    observations = observations.subset(range(min(count, len(observations.names))))
-    signal, score = observations.signal, float(scores(field, observations).mean())
-    sheet = save_png(arrange(pairs(field, observations), 2 * PAIRS_PER_ROW), output)
-    print(
-        f"{signal.score_name} of {len(observations.names)} instances {score:.3f}{signal.score_unit} | {sheet}",
-        flush=True,
-    )
+    """Write a sheet of at most `count` instances of `data`, each beside its reconstruction; print score and place.
+
+    Scenes are fitted to all of their views but three, which are what is shown and scored.
+
+    Raises:
+        ConfigError: a field of scenes, and no data.
+        DataError: as the readers of the modality.
+    """
+    if isinstance(field.signal, SceneSignal):
+        if data is None:
+            raise ConfigError("there are no unseen demo scenes; pass --data a folder in SRN layout")
+        scenes = fit_scenes(field, data, count, held_out=HELD_OUT)
+        pictures = [picture for scene in scenes for picture in (scene.views[0], scene.made[0])]
+        reached, name, unit = [scene.psnr for scene in scenes], "PSNR", " dB"
+    else:
+        observations = load_observations(field, data, skip_bad)
+        observations = observations.subset(range(min(count, len(observations.names))))
+        pictures, reached = pairs(field, observations), scores(field, observations).tolist()
+        name, unit = observations.signal.score_name, observations.signal.score_unit
+    sheet = save_png(arrange(pictures, 2 * PAIRS_PER_ROW), output)
+    mean = f"{sum(reached) / len(reached):.3f}{unit}"
+    print(f"{name} of {len(reached)} instances {mean} | {sheet}", flush=True)

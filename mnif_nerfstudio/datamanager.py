@@ -14,10 +14,11 @@ from nerfstudio.data.datasets.base_dataset import InputDataset
 from torch import Tensor
 
 from mnif_core.errors import ConfigError
+from mnif_core.signals.srn_files import list_instances, read_instance
 from mnif_nerfstudio.demo_cars import default_demo_root, make_demo_cars
 from mnif_nerfstudio.scene_store import SceneStore
 from mnif_nerfstudio.shown_scene import ShownScene
-from mnif_nerfstudio.srn_dataparser import SrnDataParser, SrnDataParserConfig, list_instances, read_instance
+from mnif_nerfstudio.srn_dataparser import SrnDataParser, SrnDataParserConfig
 
 
 @dataclass
@@ -80,7 +81,7 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
     """All training scenes in one `SceneStore`; nerfstudio's own machinery sees only the displayed scene.
 
     Raises:
-        DataError: the data are missing or malformed (see `srn_dataparser` and `scene_store`).
+        DataError: the data are missing or malformed (see `srn_files` and `scene_store`).
         ConfigError: another dataparser than `srn`, or numbers out of range.
     """
 

@@ -5,7 +5,6 @@ views one after another), `cameras.safetensors` and `store.json`.
 """
 
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -20,12 +19,12 @@ import numpy as np
 from filelock import FileLock
 from nerfstudio.utils.rich_utils import CONSOLE
 from numpy.typing import NDArray
-from PIL import Image
 from rich.progress import track
 from safetensors.numpy import save_file
 
 from mnif_core.errors import DataError
-from mnif_nerfstudio.srn_dataparser import PICTURE_ERRORS, Instance, read_instance
+from mnif_core.signals.picture_files import decode
+from mnif_core.signals.srn_files import Instance, read_instance
 
 FORMAT = 2
 ARRAYS = ("images.npy", "foreground.npy", "cameras.safetensors")
@@ -160,22 +159,3 @@ def _decoded(files: Sequence[Path]) -> Iterator[NDArray[np.uint8]]:
         while pending:
             yield pending.pop(0).result()
             pending += [pool.submit(decode, file) for file in islice(remaining, 1)]
-
-
-def decode(path: Path) -> NDArray[np.uint8]:
-    """Pixels `[height, width, 3]`, transparency laid over white.
-
-    Raises:
-        DataError: truncated or damaged.
-    """
-    try:
-        content = path.read_bytes()
-        if content.startswith(b"\x89PNG") and b"IEND" not in content[-16:]:
-            raise OSError("no end mark")  # Pillow does not miss it once all pixels are there
-        with Image.open(io.BytesIO(content)) as picture:
-            if "A" in picture.getbands() or "transparency" in picture.info:
-                over = picture.convert("RGBA")
-                return np.asarray(Image.alpha_composite(Image.new("RGBA", over.size, "white"), over).convert("RGB"))
-            return np.asarray(picture.convert("RGB"))
-    except PICTURE_ERRORS as error:
-        raise DataError(f"{path}: truncated or damaged picture; restore it, or remove the view and its pose") from error

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from mnif_core.errors import DataError
 from mnif_core.signals.array_files import read_array
 from mnif_core.signals.folder_files import read_folder
 from mnif_core.signals.images import ImageObservations
+from mnif_core.signals.picture_files import PICTURE_ERRORS
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}
 PHOTOGRAPHS, PHOTOGRAPH = 876, 64  # how many are bundled, and the side of each in pixels
@@ -60,7 +61,7 @@ def _read_image(path: Path, size: int) -> NDArray[np.uint8]:
     try:
         with Image.open(path) as image:
             return _square(image.convert("RGB"), size)
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except PICTURE_ERRORS as error:
         raise DataError(f"{path}: not a readable image ({' '.join(str(error).split())}); replace it") from error
 
 

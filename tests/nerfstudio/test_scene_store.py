@@ -14,9 +14,9 @@ from nerfstudio.cameras.cameras import Cameras
 from PIL import Image
 
 from mnif_core.errors import DataError
+from mnif_core.signals.srn_files import list_instances, read_instance
 from mnif_nerfstudio import scene_cache
 from mnif_nerfstudio.scene_store import PixelBatch, SceneStore
-from mnif_nerfstudio.srn_dataparser import list_instances, read_instance
 from tests.srn_fixture import DISTANCE, noise_on_white, write_picture, write_srn
 
 SHARED = Path(os.environ.get("MNIF_SHARED") or Path(__file__).parents[3] / "shared")

@@ -15,13 +15,8 @@ from nerfstudio.data.datasets.base_dataset import InputDataset
 from PIL import Image
 
 from mnif_core.errors import DataError
-from mnif_nerfstudio.srn_dataparser import (
-    SrnDataParserConfig,
-    SrnDataParserSpecification,
-    list_instances,
-    read_instance,
-    split_views,
-)
+from mnif_core.signals.srn_files import list_instances, read_instance, split_views
+from mnif_nerfstudio.srn_dataparser import SrnDataParserConfig, SrnDataParserSpecification
 from tests.srn_fixture import DISTANCE, look_at_origin, write_srn
 
 POSE = " ".join(str(number) for number in look_at_origin(0.4, 0.3).flatten())
