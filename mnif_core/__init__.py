@@ -4,7 +4,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from mnif_core.generative_field import GenerativeField
-from mnif_core.mixture import InstanceNetworks, MixtureConfig, MixtureSiren
+from mnif_core.instance_networks import InstanceNetworks
+from mnif_core.mixture import MixtureConfig, MixtureSiren
 from mnif_core.prior import LatentPrior, PriorConfig
 
 if TYPE_CHECKING:

@@ -20,8 +20,9 @@ from torch import Tensor
 
 from mnif_core.errors import CheckpointError, ConfigError
 from mnif_core.fitting import FittingConfig
+from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.latent_fitter import LatentFitter
-from mnif_core.mixture import InstanceNetworks, MixtureConfig, MixtureSiren
+from mnif_core.mixture import MixtureConfig, MixtureSiren
 from mnif_core.prior import LatentPrior, PriorConfig, SamplerName
 from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.observations import Observations

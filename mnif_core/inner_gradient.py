@@ -8,7 +8,8 @@ Shape letters: s instances, p points, d coordinates, k values, l layers, m bases
 import torch
 from torch import Tensor
 
-from mnif_core.mixture import InstanceNetworks, MixtureSiren
+from mnif_core.instance_networks import InstanceNetworks
+from mnif_core.mixture import MixtureSiren
 
 
 def squared_error(values: Tensor, targets: Tensor) -> Tensor:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from mnif_core.errors import ConfigError
-from mnif_core.siren import batched_linear, batched_sine, linear_bias_uniform_, siren_uniform_
+from mnif_core.instance_networks import InstanceNetworks
+from mnif_core.siren import linear_bias_uniform_, siren_uniform_
 
 CoefficientPolicy = Literal["latent", "layerwise", "shared"]
 
@@ -67,44 +68,6 @@ class MixtureConfig:
         rows = self.num_bases * self.num_layers
         projection = rows * (self.latent_dim + 1) if self.coefficients == "latent" else 0
         return self.num_bases * self.instance_parameters + projection
-
-
-@dataclass(frozen=True)
-class InstanceNetworks:
-    """One plain SIREN per instance: what is left when the mixture has been averaged (Eq. 9). M is gone here.
-
-    Attributes:
-        weights: per layer `[s, o, i]`.
-        biases: per layer `[s, o]`.
-        w0: frequency scale.
-        output_activation: as in `MixtureConfig`.
-    """
-
-    weights: tuple[Tensor, ...]
-    biases: tuple[Tensor, ...]
-    w0: float
-    output_activation: Literal["none", "sine"]
-
-    def __call__(self, coordinates: Tensor) -> Tensor:
-        """Evaluate every network at its own points: `[s, p, d]` -> `[s, p, k]`."""
-        x = coordinates
-        last = len(self.weights) - 1
-        for index, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            if index == last and self.output_activation == "none":
-                x = batched_linear(x, weight, bias)
-            else:
-                x = batched_sine(x, weight, bias, self.w0)
-        return x
-
-    def evaluate(self, coordinates: Tensor, points_per_chunk: int) -> Tensor:
-        """Evaluate all networks at the same points `[p, d]`, in chunks that bound memory: `[s, p, k]`."""
-        chunks = coordinates.split(max(1, points_per_chunk // self.num_instances))
-        return torch.cat([self(chunk.expand(self.num_instances, -1, -1)) for chunk in chunks], dim=1)
-
-    @property
-    def num_instances(self) -> int:
-        """How many networks this holds."""
-        return self.weights[0].shape[0]
 
 
 class MixtureSiren(nn.Module):

@@ -7,7 +7,8 @@ from nerfstudio.fields.base_field import Field
 from torch import Tensor
 
 from mnif_core.fitting import LatentTable
-from mnif_core.mixture import InstanceNetworks, MixtureConfig, MixtureSiren
+from mnif_core.instance_networks import InstanceNetworks
+from mnif_core.mixture import MixtureConfig, MixtureSiren
 from mnif_core.signals.scenes import DENSITIES, SceneSignal
 
 

@@ -14,7 +14,8 @@ from torchmetrics.functional.image import peak_signal_noise_ratio, structural_si
 from mnif_core.errors import CheckpointError, ConfigError
 from mnif_core.fitting import auto_decoding_loss
 from mnif_core.generative_field import GenerativeField
-from mnif_core.mixture import CoefficientPolicy, InstanceNetworks, MixtureConfig
+from mnif_core.instance_networks import InstanceNetworks
+from mnif_core.mixture import CoefficientPolicy, MixtureConfig
 from mnif_core.prior import LatentPrior, PriorConfig
 from mnif_core.signals.scenes import SceneSignal
 from mnif_nerfstudio.field import MnifField

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 
 from mnif_core.generative_field import Signal
-from mnif_core.mixture import InstanceNetworks, MixtureConfig, MixtureSiren
+from mnif_core.instance_networks import InstanceNetworks
+from mnif_core.mixture import MixtureConfig, MixtureSiren
 from mnif_core.presets import PRESETS
 from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.scenes import SceneSignal

@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from mnif_core.mixture import InstanceNetworks
+from mnif_core.instance_networks import InstanceNetworks
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from mnif_core.mixture import InstanceNetworks
+from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.rendering import (
     RenderedRays,
     composite,

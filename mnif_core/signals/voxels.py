@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mnif_core.mixture import InstanceNetworks
+from mnif_core.instance_networks import InstanceNetworks
 
 if TYPE_CHECKING:
     import trimesh

@@ -1,0 +1,1 @@
+"""The subcommands of `mnif`: what each takes, and how it is explained."""

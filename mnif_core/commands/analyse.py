@@ -1,0 +1,91 @@
+"""The paper's tables and figures of a saved field, and the authors' own checkpoints."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from mnif_core.commands.field import Device, FieldCommand, chosen_device, load_field
+
+
+@dataclass
+class Evaluate:
+    """The paper's row of figures: reconstruction of training and test data, generation, memorisation."""
+
+    run: Positional[Path]
+    """A run's folder, or the field folder in it."""
+    data: Path | None = None
+    """The data that the run was trained on, test instances among them; none for the demo set."""
+    samples: int = 256
+    """How many to draw (the paper: as many as its training or test set)."""
+    seed: int = 0
+    """Of the samples."""
+    inception: Path | None = None
+    """Weights of the Inception network that FID is defined with; none for a network whose weights are installed, and
+    whose scores are not FID."""
+    output: Path | None = None
+    """Folder to write to; none for the run's."""
+    skip_bad: bool = False
+    """Leave unreadable files out, as in training."""
+    device: Device = "auto"
+    """Where to compute."""
+
+    def run_command(self) -> None:
+        """Do it."""
+        from mnif_core.analysis.commands import evaluate
+
+        field = load_field(self.run, self.device)
+        folder = self.output or self.run
+        evaluate(field, self.data, self.samples, self.seed, self.inception, self.skip_bad, folder)
+
+
+@dataclass
+class Bases(FieldCommand):
+    """How alike the basis networks are, layer by layer (Fig. 4)."""
+
+    def run_command(self) -> None:
+        """Do it."""
+        from mnif_core.analysis.commands import bases
+
+        bases(self.load(), self.output or self.run / "bases.png")
+
+
+@dataclass
+class Efficiency:
+    """Parameters, multiply-adds, latency and memory of all presets and of any runs, beside the paper's columns."""
+
+    runs: Positional[tuple[Path, ...]] = ()
+    """Runs to measure too."""
+    output: Path | None = None
+    """JSON to write; none for the table alone."""
+    device: Device = "auto"
+    """Where to measure."""
+
+    def run_command(self) -> None:
+        """Do it."""
+        from mnif_core.analysis.commands import efficiency
+
+        fields = {str(run): load_field(run, self.device) for run in self.runs}
+        efficiency(fields, chosen_device(self.device), self.output)
+
+
+@dataclass
+class ImportOfficial:
+    """Turn the authors' checkpoints into a saved field."""
+
+    folder: Positional[Path]
+    """Holds stage1/{metainits,contexts} and stage2/{ckpt,config.yaml}, or is a stage-1 folder itself."""
+    output: Path
+    """Folder to write the field to."""
+    epoch: int | None = None
+    """Of stage 1; none for the last."""
+    w0: float | None = None
+    """Frequency scale; none for the one in config.yaml."""
+
+    def run_command(self) -> None:
+        """Do it."""
+        from mnif_core.official import import_official
+
+        field = import_official(self.folder, self.epoch, self.w0)
+        prior = "with its prior" if field.prior is not None else "without a prior"
+        print(f"{field.signal.kind} field of {len(field.latents)} latents, {prior} | {field.save(self.output)}")

@@ -1,0 +1,72 @@
+"""Pictures and meshes of a saved field: samples, interpolations, reconstructions."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mnif_core.commands.field import FieldCommand
+from mnif_core.prior import SamplerName
+
+
+@dataclass
+class Sample(FieldCommand):
+    """Draw new instances: a sheet, and meshes of solids."""
+
+    count: int = 16
+    """How many."""
+    seed: int = 0
+    """Same seed, same device, same result."""
+    sampler: SamplerName = "dpm++"
+    """Reverse diffusion."""
+    steps: int = 25
+    """Reverse steps."""
+    resolution: int | None = None
+    """Side in pixels or cells; none for the data's."""
+
+    def run_command(self) -> None:
+        """Do it."""
+        from mnif_core.sheets import write_instances
+
+        field = self.load()
+        latents = field.sample_latents(self.count, self.seed, self.sampler, self.steps)
+        output = self.output or self.run / f"samples-seed-{self.seed}.png"
+        write_instances(field, latents, output, columns=8, resolution=self.resolution)
+
+
+@dataclass
+class Interpolate(FieldCommand):
+    """A grid of instances between four corners, bilinear in the latents (Fig. 3)."""
+
+    corners: tuple[int, int, int, int] = (0, 1, 2, 3)
+    """Training instances at the corners: top left, top right, bottom left, bottom right."""
+    size: int = 8
+    """Instances along each side."""
+    resolution: int | None = None
+    """Side in pixels or cells; none for the data's."""
+
+    def run_command(self) -> None:
+        """Do it."""
+        from mnif_core.sheets import write_instances
+
+        field = self.load()
+        output = self.output or self.run / "interpolation.png"
+        latents = field.bilinear(self.corners, self.size)
+        write_instances(field, latents, output, columns=self.size, resolution=self.resolution)
+
+
+@dataclass
+class Reconstruct(FieldCommand):
+    """Find latents of unseen images, solids or scenes, and show each beside its reconstruction."""
+
+    data: Path | None = None
+    """As for training (scenes: a folder in SRN layout); none for the demo set."""
+    count: int = 64
+    """How many instances at most, from the first."""
+    skip_bad: bool = False
+    """Leave unreadable files out and count them, instead of stopping at the first."""
+
+    def run_command(self) -> None:
+        """Do it."""
+        from mnif_core.reconstruction import reconstruct
+
+        field = self.load()
+        reconstruct(field, self.data, self.count, self.skip_bad, self.output or self.run / "reconstruction.png")

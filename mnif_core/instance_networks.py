@@ -1,0 +1,50 @@
+"""One plain SIREN per instance: what is left of a mixture when it has been averaged.
+
+Shape letters: s instances, p points, d coordinates, k values, i/o channels.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from mnif_core.siren import batched_linear, batched_sine
+
+
+@dataclass(frozen=True)
+class InstanceNetworks:
+    """One plain SIREN per instance: what is left when the mixture has been averaged (Eq. 9). M is gone here.
+
+    Attributes:
+        weights: per layer `[s, o, i]`.
+        biases: per layer `[s, o]`.
+        w0: frequency scale.
+        output_activation: as in `MixtureConfig`.
+    """
+
+    weights: tuple[Tensor, ...]
+    biases: tuple[Tensor, ...]
+    w0: float
+    output_activation: Literal["none", "sine"]
+
+    def __call__(self, coordinates: Tensor) -> Tensor:
+        """Evaluate every network at its own points: `[s, p, d]` -> `[s, p, k]`."""
+        x = coordinates
+        last = len(self.weights) - 1
+        for index, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            if index == last and self.output_activation == "none":
+                x = batched_linear(x, weight, bias)
+            else:
+                x = batched_sine(x, weight, bias, self.w0)
+        return x
+
+    def evaluate(self, coordinates: Tensor, points_per_chunk: int) -> Tensor:
+        """Evaluate all networks at the same points `[p, d]`, in chunks that bound memory: `[s, p, k]`."""
+        chunks = coordinates.split(max(1, points_per_chunk // self.num_instances))
+        return torch.cat([self(chunk.expand(self.num_instances, -1, -1)) for chunk in chunks], dim=1)
+
+    @property
+    def num_instances(self) -> int:
+        """How many networks this holds."""
+        return self.weights[0].shape[0]
