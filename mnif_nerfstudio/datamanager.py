@@ -13,9 +13,9 @@ from nerfstudio.data.datamanagers.base_datamanager import DataManager, VanillaDa
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from torch import Tensor
 
+from mnif_core.demo.car_scenes import default_demo_root, make_demo_cars
 from mnif_core.errors import ConfigError
 from mnif_core.signals.srn_files import list_instances, read_instance
-from mnif_nerfstudio.demo_cars import default_demo_root, make_demo_cars
 from mnif_nerfstudio.scene_store import SceneStore
 from mnif_nerfstudio.shown_scene import ShownScene
 from mnif_nerfstudio.srn_dataparser import SrnDataParser, SrnDataParserConfig
@@ -145,6 +145,7 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
             height=self.store.height,
             width=self.store.width,
             focal=float(self.store.intrinsics[0][0]),
+            held_out_views=self.dataparser.config.held_out_views,
         )
         self.train_dataset = InputDataset(self.train_dataparser_outputs)
         self.eval_dataset = InputDataset(self.dataparser.outputs_of(instance, "val"))

@@ -99,6 +99,7 @@ class MnifModel(Model):
             height=metadata["height"],
             width=metadata["width"],
             focal=metadata["focal"],
+            held_out_views=metadata["held_out_views"],
         )
         mixture = MixtureConfig(
             hidden_layers=config.hidden_layers,

@@ -50,6 +50,8 @@ class SceneSignal:
     """Columns of a view, in pixels."""
     focal: float = 131.25
     """Focal length in pixels."""
+    held_out_views: int = 0
+    """Views of every training scene that training did not see, evenly spread (`split_views`)."""
 
     @property
     def intrinsics(self) -> Tensor:

@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
+from mnif_core.demo.car_scenes import make_demo_cars
 from mnif_core.generative_field import GenerativeField
-from mnif_nerfstudio.demo_cars import make_demo_cars
 from tests.end_to_end.conftest import FIT_STEPS, PRIOR_STEPS, Finished, Tools, short_run
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ns-render needs ffmpeg on the PATH")

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from mnif_core import raycast
+from mnif_core.demo import car_scenes
+from mnif_core.demo.car_scenes import default_demo_root, make_demo_cars
 from mnif_core.demo.car_shapes import BODY_TYPES, CarPaint, ColouredMesh, car_mesh, sample_paint, sample_shape
 from mnif_core.errors import ConfigError, DataError
-from mnif_nerfstudio import demo_cars
-from mnif_nerfstudio.demo_cars import default_demo_root, make_demo_cars
 
 CARS, VIEWS, SIZE, SEED = 6, 8, 48, 3
 
@@ -116,7 +116,7 @@ def test_second_call_does_no_work(demo_root: Path, monkeypatch: pytest.MonkeyPat
     def refuse(*_: object) -> None:
         raise AssertionError("a complete set was made again")
 
-    monkeypatch.setattr(demo_cars, "_write_car", refuse)
+    monkeypatch.setattr(car_scenes, "_write_car", refuse)
     assert make_demo_cars(demo_root, CARS, VIEWS, SIZE, SEED) == demo_root
 
 
@@ -135,16 +135,16 @@ def test_set_of_other_settings_or_version_is_replaced(tmp_path: Path, monkeypatc
     root = make_demo_cars(tmp_path / "demo", 3, 1, 16)
     make_demo_cars(root, 1, 2, 16)
     assert len(car_folders(root)) == 1 and len(read_images(car_folders(root)[0])) == 2
-    monkeypatch.setattr(demo_cars, "VERSION", demo_cars.VERSION + 1)
+    monkeypatch.setattr(car_scenes, "VERSION", car_scenes.VERSION + 1)
     make_demo_cars(root, 1, 2, 16)
-    assert json.loads((root / "manifest.json").read_text())["version"] == demo_cars.VERSION
+    assert json.loads((root / "manifest.json").read_text())["version"] == car_scenes.VERSION
 
 
 def test_interrupted_making_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("disk full")
 
-    monkeypatch.setattr(demo_cars, "_write_car", fail)
+    monkeypatch.setattr(car_scenes, "_write_car", fail)
     with pytest.raises(RuntimeError, match="disk full"):
         make_demo_cars(tmp_path / "demo", 2, 1, 16)
     assert list(tmp_path.iterdir()) == []
@@ -195,3 +195,14 @@ def test_sampled_shapes_stay_buildable() -> None:
         assert shape.belt <= shape.height - 0.4
         assert shape.hood + shape.deck + shape.windscreen + shape.rear_window < 0.95
         assert shape.front_overhang + shape.rear_overhang + 2 * shape.wheel / shape.length < 0.75
+
+
+def test_test_split_has_other_cars_and_the_fixed_cameras(demo_root: Path, tmp_path: Path) -> None:
+    root = make_demo_cars(tmp_path / "test", 2, 4, SIZE, SEED, split="test")
+    assert make_demo_cars(root, 2, 4, SIZE, SEED, split="test") == root
+    folders = sorted((root / "cars_test").iterdir())
+    assert [folder.name for folder in folders] == ["car_10000", "car_10001"]
+    poses = [read_poses(folder) for folder in folders]
+    np.testing.assert_array_equal(*poses)
+    np.testing.assert_allclose(poses[0][:, 2, 3], 1.3 * np.sin(np.radians([0, 30, 60, 90])), atol=1e-6)
+    assert not np.array_equal(*(read_images(folder) for folder in folders))

@@ -11,7 +11,7 @@ import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,16 @@ from rich.progress import track
 
 from mnif_core.demo.car_shapes import car_mesh, sample_paint, sample_shape
 from mnif_core.errors import ConfigError, DataError
-from mnif_core.raycast import FOCAL_SHARE, look_at_origin, render_views
+from mnif_core.raycast import FOCAL_SHARE, ColouredMesh, look_at_origin, render_views
+from mnif_core.signals.spiral import spiral
 
 VERSION = 1
 """Raise it whenever the pictures change: older sets are then made again."""
 MAX_ELEVATION = 80.0
+FIRST_TEST_CAR = 10_000  # cars from here on are in no training set
+TEST_CARS, TEST_VIEWS = 32, 251
+
+Split = Literal["train", "test"]
 
 Array = NDArray[np.float64]
 
@@ -35,17 +40,28 @@ def default_demo_root() -> Path:
     return (Path(cache).expanduser() if cache else Path.home() / ".cache" / "mnif-nerfstudio") / "demo_cars"
 
 
-def make_demo_cars(root: Path, cars: int = 160, views: int = 24, size: int = 64, seed: int = 0) -> Path:
+def make_demo_test_cars() -> Path:
+    """Make the demonstration set's test split where it is not yet: unseen cars from the 251 fixed views; its root."""
+    root = default_demo_root().with_name("demo_cars_test")
+    return make_demo_cars(root, TEST_CARS, TEST_VIEWS, split="test")
+
+
+def make_demo_cars(
+    root: Path, cars: int = 160, views: int = 24, size: int = 64, seed: int = 0, split: Split = "train"
+) -> Path:
     """Make the demonstration set, unless `root` already holds it complete with the same settings.
 
     The set appears at once when it is whole. A set made with other settings, or with files missing, is replaced.
 
     Args:
         root: the set's own folder; it may not exist yet.
-        cars: number of scenes, `cars_train/car_0000` onwards. Car i is the same in every set of one seed.
-        views: pictures of each car, from cameras spread over the upper hemisphere.
+        cars: number of scenes, `cars_train/car_0000` onwards (`cars_test/car_10000`). Car i is the same in every set
+            of one seed.
+        views: pictures of each car, from cameras of its own spread over the upper hemisphere; in the test split from
+            SRN's fixed ones.
         size: height and width of the pictures in pixels.
         seed: shapes, colours and cameras follow from it; files are identical for the same seed.
+        split: `test` makes cars that are in no training set.
 
     Returns:
         `root`.
@@ -61,6 +77,9 @@ def make_demo_cars(root: Path, cars: int = 160, views: int = 24, size: int = 64,
     if seed < 0:
         raise ConfigError(f"seed={seed}: seeds are not negative; choose 0 or more")
     settings: dict[str, Any] = {"set": "mnif demo cars", "version": VERSION, **numbers, "seed": seed}
+    if split == "test":
+        settings["split"] = split
+    names = _names(settings)
     if _is_complete(root, settings):
         return root
     _require_replaceable(root, settings["set"])
@@ -69,10 +88,13 @@ def make_demo_cars(root: Path, cars: int = 160, views: int = 24, size: int = 64,
         made = Path(temporary) / "new"
 
         def write(car: int) -> None:
-            _write_car(made / "cars_train" / f"car_{car:04d}", np.random.default_rng([seed, car]), views, size)
+            rng = np.random.default_rng([seed, car])
+            mesh = car_mesh(sample_shape(rng), sample_paint(rng))
+            poses = _test_poses(views) if split == "test" else sample_poses(rng, views)
+            _write_car(made / names[car], mesh, poses, size)
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for _ in track(pool.map(write, range(cars)), "Making demo cars", total=cars):
+            for _ in track(pool.map(write, names), f"Making demo cars, {split} split", total=cars):
                 pass
         (made / "manifest.json").write_text(json.dumps(settings, indent=2) + "\n")
         if root.exists():
@@ -93,9 +115,20 @@ def sample_poses(rng: np.random.Generator, views: int) -> Array:
     return np.stack([look_at_origin(a, e) for a, e in zip(azimuth, elevation, strict=True)])
 
 
-def _write_car(folder: Path, rng: np.random.Generator, views: int, size: int) -> None:
-    mesh = car_mesh(sample_shape(rng), sample_paint(rng))
-    poses = sample_poses(rng, views)
+def _names(settings: dict[str, Any]) -> dict[int, str]:
+    """Number of every car of a set, and its folder in it."""
+    split = settings.get("split", "train")
+    first = FIRST_TEST_CAR if split == "test" else 0
+    return {car: f"cars_{split}/car_{car:04d}" for car in range(first, first + settings["cars"])}
+
+
+def _test_poses(views: int) -> Array:
+    poses = np.tile(np.eye(4), (views, 1, 1))
+    poses[:, :3] = spiral(views).numpy() * [1.0, -1.0, -1.0, 1.0]
+    return poses
+
+
+def _write_car(folder: Path, mesh: ColouredMesh, poses: Array, size: int) -> None:
     for name in ("rgb", "pose"):
         (folder / name).mkdir(parents=True)
     for view, (image, pose) in enumerate(zip(render_views(mesh, poses, size), poses, strict=True)):
@@ -120,8 +153,8 @@ def _is_complete(root: Path, settings: dict[str, Any]) -> bool:
     if _read_manifest(root) != settings:
         return False
     stems = {f"{view:06d}" for view in range(settings["views"])}
-    for car in range(settings["cars"]):
-        folder = root / "cars_train" / f"car_{car:04d}"
+    for name in _names(settings).values():
+        folder = root / name
         if not (folder / "intrinsics.txt").is_file():
             return False
         for name, suffix in (("rgb", ".png"), ("pose", ".txt")):
