@@ -19,3 +19,7 @@ class ConfigError(MnifError):
 
 class TrainingError(MnifError):
     """Training cannot go on, for instance because the loss is not finite."""
+
+
+class OutputError(MnifError):
+    """A result cannot be written where it should go."""

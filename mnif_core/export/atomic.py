@@ -1,0 +1,46 @@
+"""Results that appear whole or not at all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mnif_core.errors import OutputError
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A scratch path of the same name, which takes the place of `path` when the block has ended well.
+
+    Raises:
+        OutputError: the place cannot be written to.
+    """
+    with _scratch(path) as scratch:
+        yield scratch
+        os.replace(scratch, path)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A scratch folder, which becomes `path` when the block has ended well.
+
+    Raises:
+        OutputError: the place cannot be written to, or holds something.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise OutputError(f"{path}: holds something already; choose a folder that does not exist")
+    with _scratch(path) as scratch:
+        scratch.mkdir()
+        yield scratch
+        os.replace(scratch, path)
+
+
+@contextmanager
+def _scratch(path: Path) -> Iterator[Path]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
+            yield Path(folder) / path.name
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error

@@ -1,0 +1,55 @@
+"""Coloured meshes on disk: `.glb`, `.ply`, `.obj`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnif_core.export.atomic import whole_file
+
+if TYPE_CHECKING:
+    import trimesh
+
+MESH_SUFFIXES = (".glb", ".ply", ".obj")
+Up = Literal["y", "z"]
+Z_TO_Y = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]], dtype=np.float64)
+
+
+def write_mesh(mesh: "trimesh.Trimesh", path: Path, up: Up = "z") -> None:
+    """Write a mesh with vertex colours in the format of the path's suffix.
+
+    `.ply` and `.obj` keep the data's axes. glTF has y up, so the node of a `.glb` turns data with z up, and viewers
+    show it upright (those with z up, Blender among them, arrive at the data's axes again). Colours of glTF are linear,
+    those of the others are as pictures have them (sRGB).
+
+    Args:
+        mesh: with a colour at every vertex.
+        path: ends in one of `MESH_SUFFIXES`.
+        up: axis of the data that points up.
+
+    Raises:
+        OutputError: the place cannot be written to.
+    """
+    import trimesh
+    from trimesh.exchange.gltf import export_glb
+    from trimesh.visual import ColorVisuals
+
+    with whole_file(path) as scratch:
+        if path.suffix.lower() != ".glb":
+            mesh.export(scratch)
+            return
+        linear = mesh.copy()
+        if isinstance(mesh.visual, ColorVisuals):
+            linear.visual = ColorVisuals(linear, vertex_colors=_linear(mesh.visual.vertex_colors))
+        scene = trimesh.Scene()
+        scene.add_geometry(linear, transform=Z_TO_Y if up == "z" else None)
+        scratch.write_bytes(export_glb(scene, include_normals=True))
+
+
+def _linear(colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The inverse of sRGB's transfer function (IEC 61966-2-1) for RGBA `[n, 4]`; alpha is linear already."""
+    share = colors / 255.0
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    linear[:, 3] = share[:, 3]
+    return (linear * 255).round().astype(np.uint8)

@@ -1,0 +1,130 @@
+"""What a field says is inside: a grid of one instance, and the level at which its surface lies.
+
+Shape letters: r cells along a side, v views, p pixels, n samples on a ray.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from mnif_core.errors import ConfigError
+from mnif_core.generative_field import Signal
+from mnif_core.instance_networks import InstanceNetworks
+from mnif_core.rendering import pixel_directions, sample_depths
+from mnif_core.signals.images import ImageSignal
+from mnif_core.signals.scenes import DENSITIES, SceneSignal, look_at_origin
+from mnif_core.signals.voxels import VoxelSignal
+
+POINTS_PER_CHUNK = 1 << 16
+RESOLUTION = 128
+VIEWS, VIEW_SIZE = 8, 64
+ELEVATIONS = (0.2, 0.8)  # radians, in turn, of the views that judge a level
+LEVELS = torch.linspace(0.02, 0.98, 49)
+SMALLEST_PIECE = 0.01  # of the largest one's cells; smaller ones float
+
+
+@dataclass(frozen=True)
+class Solid:
+    """One instance as a grid over a cube around the origin."""
+
+    occupancy: NDArray[np.float32]
+    """`[r, r, r]` in [0, 1]; cell i's centre has coordinate half_side ((2 i + 1) / r - 1)."""
+    level: float
+    """Inside is above it."""
+    half_side: float
+    """Of the cube, in the data's units."""
+
+    def cleaned(self) -> "Solid":
+        """Without pieces below 1 % of the largest one, and without cavities that nothing outside sees.
+
+        Raises:
+            ConfigError: nothing is inside.
+        """
+        from scipy.ndimage import binary_fill_holes, label
+
+        inside = self.occupancy > self.level
+        if not inside.any():
+            raise ConfigError("nothing of this instance is solid; choose another one")
+        pieces, _ = label(inside)
+        sizes = np.bincount(pieces.ravel())
+        sizes[0] = 0
+        kept = (sizes >= SMALLEST_PIECE * sizes.max())[pieces] & inside
+        filled = binary_fill_holes(kept)
+        occupancy = np.where(filled & ~kept, 1.0, np.where(inside & ~kept, 0.0, self.occupancy))
+        return Solid(occupancy.astype(np.float32), self.level, self.half_side)
+
+
+def solid_of(signal: Signal, network: InstanceNetworks, resolution: int | None = None) -> Solid:
+    """The solid that one instance is, at `resolution` cells a side (none for 128).
+
+    Raises:
+        ConfigError: the field is of images, the resolution below 2, or nothing of the instance is solid.
+    """
+    resolution = RESOLUTION if resolution is None else resolution
+    if resolution < 2:
+        raise ConfigError(f"a grid of {resolution} cells a side has no surface; choose 2 or more")
+    if isinstance(signal, ImageSignal):
+        raise ConfigError("a field of images has nothing solid; mnif sample writes its pictures")
+    if isinstance(signal, VoxelSignal):
+        return Solid(signal.decode(network, resolution)[0].cpu().numpy(), 0.5, 0.5).cleaned()
+    half_side = max(signal.camera_distance - signal.near, signal.far - signal.camera_distance)
+    opacity = _opacity(signal, network, half_side, resolution)
+    return Solid(opacity.cpu().numpy(), _level(signal, network, opacity, half_side), half_side).cleaned()
+
+
+@torch.no_grad()
+def _opacity(signal: SceneSignal, network: InstanceNetworks, half_side: float, resolution: int) -> Tensor:
+    """What a ray loses in each cell over the renderer's own spacing: `[r, r, r]` in [0, 1]."""
+    centres = VoxelSignal(resolution).grid() * half_side
+    spacing = (signal.far - signal.near) / (signal.samples_per_ray - 1)
+    parts = []
+    for points in centres.split(resolution**2):
+        values = network.evaluate(points.to(network.weights[0].device), POINTS_PER_CHUNK)[0]
+        parts.append(-torch.expm1(-DENSITIES[signal.density](values[:, 3]) * spacing))
+    return torch.cat(parts).view(resolution, resolution, resolution)
+
+
+def _level(signal: SceneSignal, network: InstanceNetworks, opacity: Tensor, half_side: float) -> float:
+    """The level whose silhouette agrees best, by intersection over union, with where the renderer is opaque.
+
+    A ray meets a level's surface where the highest opacity along it is above that level.
+
+    Raises:
+        ConfigError: the renderer shows nothing.
+    """
+    cameras = [
+        look_at_origin(torch.tensor([2 * torch.pi * view / VIEWS]), ELEVATIONS[view % 2], signal.camera_distance)[0]
+        for view in range(VIEWS)
+    ]
+    seen, highest = [], []
+    for camera in cameras:
+        rendered = signal.render_view(network, camera, height=VIEW_SIZE, width=VIEW_SIZE)
+        seen.append(rendered.accumulation.flatten() > 0.5)
+        highest.append(_highest_along_rays(signal, opacity, camera.to(opacity.device), half_side))
+    truth, peaks = torch.cat(seen), torch.cat(highest)
+    if not truth.any():
+        raise ConfigError("nothing of this instance is solid; choose another one")
+    silhouettes = peaks > LEVELS.to(peaks.device).unsqueeze(1)
+    overlap = (silhouettes & truth).sum(1) / (silhouettes | truth).sum(1)
+    return float(LEVELS[overlap.argmax().cpu()])
+
+
+def _highest_along_rays(signal: SceneSignal, opacity: Tensor, camera: Tensor, half_side: float) -> Tensor:
+    """Highest opacity that each ray of a camera meets, `[p]`, interpolated as marching cubes does."""
+    device = opacity.device
+    rows = torch.arange(VIEW_SIZE, device=device)
+    pixels = torch.stack(torch.meshgrid(rows, rows, indexing="ij"), dim=-1).view(-1, 2)
+    focal = signal.focal * VIEW_SIZE / signal.height
+    intrinsics = torch.tensor([focal, focal, VIEW_SIZE / 2, VIEW_SIZE / 2], device=device)
+    directions = pixel_directions(pixels, intrinsics, camera)
+    depths = sample_depths(
+        torch.tensor(signal.near, device=device), torch.tensor(signal.far, device=device), 2 * len(opacity)
+    )
+    points = (camera[:, 3] + directions.unsqueeze(1) * depths.unsqueeze(-1)) / half_side
+    # grid_sample reads the last axis first; outside the cube it reads 0
+    values = functional.grid_sample(opacity[None, None], points.flip(-1)[None, None], align_corners=False)
+    return values[0, 0, 0].amax(-1)

@@ -1,0 +1,81 @@
+"""Coloured, watertight surfaces of scenes and solids, in the data's frame.
+
+Shape letters: r cells along a side, n vertices, m samples behind a vertex.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mnif_core.export.solid import POINTS_PER_CHUNK, Solid, solid_of
+from mnif_core.generative_field import GenerativeField
+from mnif_core.instance_networks import InstanceNetworks
+from mnif_core.rendering import composite
+from mnif_core.sheets import SHAPE_COLOUR
+from mnif_core.signals.scenes import DENSITIES, SceneSignal
+
+if TYPE_CHECKING:
+    import trimesh
+
+CLEARANCE = 1e-3  # of the level, that no cell comes nearer to: keeps vertices apart when files round them
+SAMPLES_BEHIND, DEPTH_BEHIND = 8, 3.0  # samples that colour a vertex, and how deep they reach in renderer's spacings
+
+
+def instance_mesh(field: GenerativeField, latent: Tensor, resolution: int | None = None) -> "trimesh.Trimesh":
+    """Surface of the instance `latent` `[h]`, watertight, with a colour at every vertex.
+
+    A scene's level is the one whose silhouettes agree best with the field's opacity; its colours are what a ray
+    sees that meets the surface head on. A field of solids has no colours and gets one of its own.
+
+    Args:
+        field: of scenes or solids.
+        latent: `[h]`.
+        resolution: cells along each side of the cube that is searched; none for 128.
+
+    Raises:
+        ConfigError: a field of images, or nothing of the instance is solid.
+    """
+    from trimesh.visual import ColorVisuals
+
+    network = field.instance(latent)
+    mesh = surface(solid_of(field.signal, network, resolution))
+    if isinstance(field.signal, SceneSignal):
+        colors = surface_colors(field.signal, network, mesh.vertices, mesh.vertex_normals)
+    else:
+        colors = np.broadcast_to(SHAPE_COLOUR, mesh.vertices.shape)
+    mesh.visual = ColorVisuals(mesh, vertex_colors=(colors * 255).round().astype(np.uint8))
+    return mesh
+
+
+def surface(solid: Solid) -> "trimesh.Trimesh":
+    """Marching cubes over a solid, closed at the sides of its cube."""
+    import trimesh
+    from skimage.measure import marching_cubes
+
+    above = np.pad(solid.occupancy - solid.level, 1, constant_values=-solid.level)
+    above = np.where(above > 0, np.maximum(above, CLEARANCE), np.minimum(above, -CLEARANCE))
+    vertices, faces, _, _ = marching_cubes(above, 0.0, allow_degenerate=False)
+    scale = 2 * solid.half_side / len(solid.occupancy)
+    # skimage winds faces clockwise seen from outside of what is above the level
+    return trimesh.Trimesh((vertices - 0.5) * scale - solid.half_side, faces[:, ::-1], process=True)
+
+
+@torch.no_grad()
+def surface_colors(
+    signal: SceneSignal, network: InstanceNetworks, vertices: NDArray[np.float64], normals: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Colours `[n, 3]` in [0, 1] that rays see which meet `vertices` `[n, 3]` against their `normals` `[n, 3]`."""
+    device = network.weights[0].device
+    spacing = (signal.far - signal.near) / (signal.samples_per_ray - 1)
+    depths = torch.linspace(-0.5, DEPTH_BEHIND, SAMPLES_BEHIND, device=device) * spacing
+    origins = torch.as_tensor(vertices, dtype=torch.float32, device=device)
+    inwards = -torch.as_tensor(np.array(normals), dtype=torch.float32, device=device)
+    points = origins.unsqueeze(1) + inwards.unsqueeze(1) * depths.unsqueeze(-1)
+    values = network.evaluate(points.flatten(0, 1), POINTS_PER_CHUNK)[0].unflatten(0, points.shape[:2])
+    density = DENSITIES[signal.density](values[..., 3])
+    seen = composite(values[..., :3], density, depths, torch.ones_like(origins[:, 0]), background=0.0)
+    colors = seen.color / seen.accumulation.clamp(min=1e-6).unsqueeze(-1)
+    return (colors * 0.5 + 0.5).clamp(0.0, 1.0).double().cpu().numpy()
