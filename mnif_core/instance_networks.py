@@ -3,7 +3,7 @@
 Shape letters: s instances, p points, d coordinates, k values, i/o channels.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -43,6 +43,12 @@ class InstanceNetworks:
         """Evaluate all networks at the same points `[p, d]`, in chunks that bound memory: `[s, p, k]`."""
         chunks = coordinates.split(max(1, points_per_chunk // self.num_instances))
         return torch.cat([self(chunk.expand(self.num_instances, -1, -1)) for chunk in chunks], dim=1)
+
+    def __getitem__(self, index: int) -> "InstanceNetworks":
+        """The network of one instance, as one of one."""
+        weights = tuple(weight[index : index + 1] for weight in self.weights)
+        biases = tuple(bias[index : index + 1] for bias in self.biases)
+        return replace(self, weights=weights, biases=biases)
 
     @property
     def num_instances(self) -> int:

@@ -4,7 +4,7 @@ Shape letters: s scenes, r rays of a scene, n samples on a ray, v views.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mnif_core.instance_networks import InstanceNetworks
+from mnif_core.occupancy import Occupancy
 from mnif_core.rendering import (
     RenderedRays,
     composite,
@@ -23,6 +24,13 @@ from mnif_core.rendering import (
 
 DENSITIES: dict[str, Callable[[Tensor], Tensor]] = {"elu": elu_density, "softplus": softplus_density}
 NEAREST = 0.05  # a camera inside the scene still needs a positive near plane
+TOLERANCE = 2 / 255  # of colours, between a view with and without its empty space
+CELLS = 64  # along a side of an occupancy cube
+THRESHOLDS = [0.4 * 2 ** (-i / 2) for i in range(14)]  # densities up to which a cell may count as empty
+MARGIN = 0.6  # of the tolerance, on test rays: other rays differ more
+TEST_SIZE, TEST_VIEWS, TEST_ELEVATIONS = 16, 4, (5.0, 35.0, 70.0)  # pixels, azimuths, degrees
+WORTHWHILE = 1_000_000  # samples of a scene from which on its occupancy costs less than it spares
+POINTS = 1 << 17  # evaluated at once for an occupancy: bounds memory
 
 
 @dataclass(frozen=True)
@@ -72,15 +80,101 @@ class SceneSignal:
         Returns:
             Colours `[s, r, 3]` (about [0, 1], not clamped), accumulation, z-depth `[s, r]` and weights `[s, r, n]`.
         """
+        depths, points = self._samples(origins, directions, jitter)
+        values = networks(points.flatten(1, 2)).unflatten(1, depths.shape[1:])
+        return self._composite(values, depths, directions)
+
+    def _samples(self, origins: Tensor, directions: Tensor, jitter: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Depths `[..., n]` and points `[..., n, 3]` on rays `[..., 3]`."""
         shift = origins.norm(dim=-1) - self.camera_distance
         near = (self.near + shift).clamp(min=NEAREST)
         far = torch.maximum(self.far + shift, near + NEAREST)
         depths = sample_depths(near, far, self.samples_per_ray, jitter)
-        points = origins.unsqueeze(-2) + directions.unsqueeze(-2) * depths.unsqueeze(-1)
-        values = networks(points.flatten(1, 2)).unflatten(1, depths.shape[1:])
+        return depths, origins.unsqueeze(-2) + directions.unsqueeze(-2) * depths.unsqueeze(-1)
+
+    def _composite(
+        self, values: Tensor, depths: Tensor, directions: Tensor, filled: Tensor | None = None
+    ) -> RenderedRays:
+        """Compose values `[..., n, 4]` at `depths` `[..., n]`; where `filled` `[..., n]` is false there is nothing."""
         density = DENSITIES[self.density](values[..., 3])
+        if filled is not None:
+            density = density * filled
         rendered = composite(values[..., :3], density, depths, directions.norm(dim=-1))
         return rendered._replace(color=rendered.color * 0.5 + 0.5)
+
+    def render_filled(
+        self, networks: InstanceNetworks, occupancy: Occupancy, origins: Tensor, directions: Tensor
+    ) -> RenderedRays:
+        """Render rays of one scene without evaluating its empty space.
+
+        Colours equal those of `render_rays` within the tolerance of the occupancy. Rays that miss the box of filled
+        cells cost nothing.
+
+        Args:
+            networks: of one scene.
+            occupancy: of the same scene.
+            origins: `[r, 3]` in scene coordinates.
+            directions: `[r, 3]`, z = -1 in the camera.
+
+        Returns:
+            As `render_rays`, without the dimension of scenes.
+        """
+        crossing = occupancy.crosses(origins, directions).nonzero()[:, 0]
+        depths, points = self._samples(origins[crossing], directions[crossing])
+        filled = occupancy.contains(points)
+        values = points.new_zeros(*filled.shape, 4)
+        values[filled] = networks(points[filled].unsqueeze(0))[0]
+        seen = self._composite(values, depths, directions[crossing], filled)
+        rays = len(origins)
+        nothing = RenderedRays(
+            color=origins.new_ones(rays, 3),
+            accumulation=origins.new_zeros(rays),
+            depth=origins.new_zeros(rays),
+            weights=origins.new_zeros(rays, self.samples_per_ray),
+        )
+        return RenderedRays(*(blank.index_copy(0, crossing, part) for blank, part in zip(nothing, seen, strict=True)))
+
+    @torch.no_grad()
+    def occupancy(self, networks: InstanceNetworks, tolerance: float = TOLERANCE) -> Occupancy:
+        """Find where a scene is empty, once for all views of it; costs as much as 0.3 million samples.
+
+        A trained field is nowhere quite empty, so what counts as empty is judged by what it does to pictures: all
+        cells up to the highest density at which no colour of test rays from all sides changes by more than
+        `MARGIN` of the tolerance.
+
+        Args:
+            networks: of one scene.
+            tolerance: of colours in [0, 1], for the data's cameras.
+        """
+        device = networks.weights[0].device
+        corner = math.hypot(self.width, self.height) / (2.0 * self.focal)
+        reach = math.hypot(self.far * corner, self.far - self.camera_distance)
+        axis = torch.linspace(-reach, reach, CELLS + 1, device=device)
+        corners = torch.cartesian_prod(axis, axis, axis)
+        density = DENSITIES[self.density](networks.evaluate(corners, POINTS)[0, :, 3]).view(3 * [CELLS + 1])
+        cameras = torch.cat([self.orbit(TEST_VIEWS, elevation) for elevation in TEST_ELEVATIONS]).to(device)
+        directions = torch.stack([self._rays(camera, None, TEST_SIZE, TEST_SIZE) for camera in cameras])
+        depths, points = self._samples(cameras[:, None, :, 3].expand_as(directions), directions)
+        values = networks.evaluate(points.view(-1, 3), POINTS)[0].view(*depths.shape, 4)
+        exact = self._composite(values, depths, directions).color
+        for threshold in THRESHOLDS:
+            occupancy = Occupancy.above(threshold, density, reach)
+            color = self._composite(values, depths, directions, occupancy.contains(points)).color
+            if float((color - exact).abs().max()) <= MARGIN * tolerance:
+                return occupancy
+        return Occupancy.above(-1.0, density, reach)
+
+    def _rays(self, camera_to_world: Tensor, intrinsics: Tensor | None, height: int, width: int) -> Tensor:
+        """Directions `[height * width, 3]` through the pixels of a camera, row by row."""
+        device = camera_to_world.device
+        if intrinsics is None:
+            focal = self.focal * height / self.height
+            intrinsics = torch.tensor([focal, focal, width / 2, height / 2])
+        rows, columns = torch.meshgrid(
+            torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij"
+        )
+        pixels = torch.stack([rows, columns], dim=-1).view(-1, 2)
+        return pixel_directions(pixels, intrinsics.to(device), camera_to_world)
 
     @torch.no_grad()
     def render_view(
@@ -91,6 +185,7 @@ class SceneSignal:
         height: int | None = None,
         width: int | None = None,
         rays_per_chunk: int = 4096,
+        occupancies: Sequence[Occupancy] | None = None,
     ) -> RenderedRays:
         """Render one camera's whole picture of each scene.
 
@@ -101,26 +196,24 @@ class SceneSignal:
             height: rows; none for the data's.
             width: columns; none for the data's.
             rays_per_chunk: rays evaluated at once over all scenes, which bounds memory.
+            occupancies: of each scene, to leave out empty space; none to evaluate every sample.
 
         Returns:
             Colours `[s, height, width, 3]` in [0, 1]; accumulation and z-depth `[s, height, width]`; weights.
         """
         height, width = height or self.height, width or self.width
-        device = networks.weights[0].device
-        if intrinsics is None:
-            focal = self.focal * height / self.height
-            intrinsics = torch.tensor([focal, focal, width / 2, height / 2])
-        intrinsics, camera_to_world = intrinsics.to(device), camera_to_world.to(device)
-        rows, columns = torch.meshgrid(
-            torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij"
-        )
-        pixels = torch.stack([rows, columns], dim=-1).view(-1, 2)
-        directions = pixel_directions(pixels, intrinsics, camera_to_world)
+        camera_to_world = camera_to_world.to(networks.weights[0].device)
+        directions = self._rays(camera_to_world, intrinsics, height, width)
         scenes = networks.num_instances
         chunks = []
         for chunk in directions.split(max(1, rays_per_chunk // scenes)):
-            chunk = chunk.expand(scenes, -1, -1)
-            chunks.append(self.render_rays(networks, camera_to_world[:, 3].expand_as(chunk), chunk))
+            origins = camera_to_world[:, 3].expand_as(chunk)
+            if occupancies is None:
+                shape = (scenes, *chunk.shape)
+                chunks.append(self.render_rays(networks, origins.expand(shape), chunk.expand(shape)))
+            else:
+                each = [self.render_filled(networks[i], occupancies[i], origins, chunk) for i in range(scenes)]
+                chunks.append(RenderedRays(*(torch.stack(parts) for parts in zip(*each, strict=True))))
         color, accumulation, depth, weights = (
             torch.cat(parts, dim=1).unflatten(1, (height, width)) for parts in zip(*chunks, strict=True)
         )
@@ -138,8 +231,15 @@ class SceneSignal:
         return look_at_origin(azimuths, math.radians(elevation), self.camera_distance)
 
     def decode(self, networks: InstanceNetworks, views: int = 4) -> Tensor:
-        """Pictures of each scene from an orbit: `[s, v, height, width, 3]` in [0, 1]."""
-        pictures = [self.render_view(networks, camera).color for camera in self.orbit(views)]
+        """Pictures of each scene from an orbit: `[s, v, height, width, 3]` in [0, 1].
+
+        Empty space is left out where that spares more than finding it costs; see `occupancy` for the tolerance.
+        """
+        samples = views * self.height * self.width * self.samples_per_ray
+        occupancies = None
+        if samples > WORTHWHILE:
+            occupancies = [self.occupancy(networks[i]) for i in range(networks.num_instances)]
+        pictures = [self.render_view(networks, camera, occupancies=occupancies).color for camera in self.orbit(views)]
         return torch.stack(pictures, dim=1)
 
 

@@ -1,0 +1,66 @@
+"""Where one scene is not empty, so that rendering evaluates nothing elsewhere.
+
+Shape letters: c cells along a side of the cube.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+PARALLEL = 1e-9  # components of a direction below this are taken as this: 0 has no inverse
+
+
+@dataclass(frozen=True)
+class Occupancy:
+    """Cells of a cube around the origin that a scene fills. Space outside the cube counts as empty.
+
+    Attributes:
+        cells: `[c, c, c]` whether a cell is filled, along x, y, z.
+        reach: half the side of the cube.
+        low, high: `[3]` opposite corners of the box around the filled cells.
+    """
+
+    cells: Tensor
+    reach: float
+    low: Tensor
+    high: Tensor
+
+    @classmethod
+    def above(cls, threshold: float, density: Tensor, reach: float) -> "Occupancy":
+        """Fill the cells at one of whose corners the density exceeds `threshold`.
+
+        Args:
+            threshold: per unit length.
+            density: at the corners of the cells `[c + 1, c + 1, c + 1]`.
+            reach: half the side of the cube.
+        """
+        cells = functional.max_pool3d(density[None, None], 2, stride=1)[0, 0] > threshold
+        filled = cells.nonzero()
+        side = 2.0 * reach / cells.shape[0]
+        if len(filled) == 0:
+            filled = filled.new_zeros(1, 3)
+        low, high = filled.amin(0) * side - reach, (filled.amax(0) + 1) * side - reach
+        return cls(cells, reach, low, high)
+
+    @property
+    def share(self) -> float:
+        """Share of the cube that is filled, in [0, 1]."""
+        return float(self.cells.float().mean())
+
+    def crosses(self, origins: Tensor, directions: Tensor) -> Tensor:
+        """Whether rays from `origins` `[..., 3]` along `directions` `[..., 3]` meet the box: `[...]`."""
+        parallel = directions.abs() < PARALLEL
+        inverse = 1.0 / torch.where(parallel, PARALLEL, directions)
+        one, other = (self.low - origins) * inverse, (self.high - origins) * inverse
+        enter, leave = torch.minimum(one, other).amax(-1), torch.maximum(one, other).amin(-1)
+        return leave >= enter.clamp(min=0.0)
+
+    def contains(self, points: Tensor) -> Tensor:
+        """Whether `points` `[..., 3]` lie in filled cells: `[...]`."""
+        count = self.cells.shape[0]
+        index = ((points + self.reach) * (0.5 * count / self.reach)).floor().long()
+        within = ((index >= 0) & (index < count)).all(-1)
+        x, y, z = index.clamp(0, count - 1).unbind(-1)
+        return within & self.cells[x, y, z]
