@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from mnif_core.kernels import blocked
 from mnif_core.siren import batched_linear, batched_sine
 
 
@@ -30,6 +31,8 @@ class InstanceNetworks:
 
     def __call__(self, coordinates: Tensor) -> Tensor:
         """Evaluate every network at its own points: `[s, p, d]` -> `[s, p, k]`."""
+        if blocked.serves(coordinates, self.weights):
+            return blocked.values(coordinates, self.weights, self.biases, self.w0, self.output_activation)
         x = coordinates
         last = len(self.weights) - 1
         for index, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
@@ -41,8 +44,11 @@ class InstanceNetworks:
 
     def evaluate(self, coordinates: Tensor, points_per_chunk: int) -> Tensor:
         """Evaluate all networks at the same points `[p, d]`, in chunks that bound memory: `[s, p, k]`."""
-        chunks = coordinates.split(max(1, points_per_chunk // self.num_instances))
-        return torch.cat([self(chunk.expand(self.num_instances, -1, -1)) for chunk in chunks], dim=1)
+        everywhere = coordinates.expand(self.num_instances, -1, -1)
+        if blocked.serves(coordinates, self.weights):
+            return self(everywhere)  # in blocks already
+        chunks = everywhere.split(max(1, points_per_chunk // self.num_instances), dim=1)
+        return torch.cat([self(chunk) for chunk in chunks], dim=1)
 
     def __getitem__(self, index: int) -> "InstanceNetworks":
         """The network of one instance, as one of one."""

@@ -57,7 +57,7 @@ class ImageSignal:
         height, width = height or self.height, width or self.width
         grid = self.grid(height, width).to(networks.weights[0].device)
         values = networks.evaluate(grid, points_per_chunk)
-        return (values * 0.5 + 0.5).clamp(0.0, 1.0).unflatten(1, (height, width))
+        return values.mul_(0.5).add_(0.5).clamp_(0.0, 1.0).unflatten(1, (height, width))
 
     def score(self, values: Tensor, targets: Tensor) -> Tensor:
         """PSNR in dB of each picture `[s]`, for values and targets `[s, p, k]` in [-1, 1] (not clamped, authors')."""

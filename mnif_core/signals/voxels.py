@@ -16,6 +16,8 @@ from mnif_core.instance_networks import InstanceNetworks
 if TYPE_CHECKING:
     import trimesh
 
+PLANES = 1 << 18  # points of a grid whose coordinates exist at once
+
 
 @dataclass(frozen=True)
 class VoxelSignal:
@@ -33,8 +35,11 @@ class VoxelSignal:
     def grid(self, resolution: int | None = None) -> Tensor:
         """Coordinates `[r * r * r, 3]` of all cell centres, x slowest."""
         resolution = resolution or self.resolution
-        centres = (2.0 * torch.arange(resolution) + 1.0) / resolution - 1.0
+        centres = self._centres(resolution)
         return torch.stack(torch.meshgrid(centres, centres, centres, indexing="ij"), dim=-1).view(-1, 3)
+
+    def _centres(self, resolution: int) -> Tensor:
+        return (2.0 * torch.arange(resolution) + 1.0) / resolution - 1.0
 
     @torch.no_grad()
     def decode(
@@ -49,10 +54,17 @@ class VoxelSignal:
         """
         resolution = resolution or self.resolution
         device = networks.weights[0].device
-        slab = self.grid(resolution).view(resolution, -1, 3)
-        values = [networks.evaluate(points.to(device), points_per_chunk)[..., 0] for points in slab]
-        grids = torch.stack(values, dim=1).unflatten(2, (resolution, resolution))
-        return (grids * 0.5 + 0.5).clamp(0.0, 1.0)
+        centres = self._centres(resolution).to(device)
+        result = networks.weights[0].new_empty(networks.num_instances, resolution, resolution, resolution)
+        # a few planes at once: a fine grid's coordinates would not fit where its values do
+        for planes, x in zip(
+            result.split(max(1, PLANES // resolution**2), dim=1),
+            centres.split(max(1, PLANES // resolution**2)),
+            strict=True,
+        ):
+            points = torch.stack(torch.meshgrid(x, centres, centres, indexing="ij"), dim=-1).view(-1, 3)
+            planes.copy_(networks.evaluate(points, points_per_chunk).view(planes.shape))
+        return result.mul_(0.5).add_(0.5).clamp_(0.0, 1.0)
 
     def meshes(self, networks: InstanceNetworks, resolution: int | None = None) -> "list[trimesh.Trimesh]":
         """Surfaces at occupancy 0.5, watertight, in the frame of the data: the cube from -0.5 to 0.5.

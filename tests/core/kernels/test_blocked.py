@@ -1,0 +1,155 @@
+"""Blocked evaluation on a CPU against the equations in double precision, and its derivatives against autograd's."""
+
+import resource
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import Tensor
+
+from mnif_core.instance_networks import InstanceNetworks
+from mnif_core.kernels import blocked
+from mnif_core.kernels.blocked_gradient import squared_error_gradient
+from mnif_core.siren import batched_linear, batched_sine
+
+
+def networks(layers: int, output: str, requires_grad: bool = False) -> InstanceNetworks:
+    generator = torch.Generator().manual_seed(layers)
+    channels = [2, *[6] * (layers + 1), 3]
+    shapes = list(zip(channels[1:], channels, strict=False))
+
+    def draw(*shape: int) -> Tensor:
+        values = torch.rand(3, *shape, generator=generator, dtype=torch.float64) - 0.5
+        return values.requires_grad_(requires_grad)
+
+    weights, biases = [draw(o, i) for o, i in shapes], [draw(o) for o, _ in shapes]
+    return InstanceNetworks(tuple(weights), tuple(biases), 3.0, output)  # type: ignore[arg-type]
+
+
+def layer_by_layer(networks: InstanceNetworks, x: Tensor) -> Tensor:
+    for weight, bias in zip(networks.weights[:-1], networks.biases[:-1], strict=True):
+        x = batched_sine(x, weight, bias, networks.w0)
+    if networks.output_activation == "sine":
+        return batched_sine(x, networks.weights[-1], networks.biases[-1], networks.w0)
+    return batched_linear(x, networks.weights[-1], networks.biases[-1])
+
+
+def points(count: int = 11, channels: int = 2) -> Tensor:
+    generator = torch.Generator().manual_seed(count)
+    return torch.rand(3, count, channels, generator=generator, dtype=torch.float64) * 2 - 1
+
+
+@pytest.fixture(params=["one block", "several blocks of ragged size", "several instances in a block"])
+def cut(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param != "one block":
+        activations = 6 * 4 if request.param.startswith("several blocks") else 6 * 22
+        monkeypatch.setattr(blocked, "EVALUATED", activations)
+        monkeypatch.setattr(blocked, "TRAINED", activations)
+        monkeypatch.setattr("mnif_core.kernels.blocked_gradient.TRAINED", activations)
+
+
+every_shape = pytest.mark.parametrize(("layers", "output"), [(0, "none"), (1, "sine"), (3, "none"), (3, "sine")])
+
+
+@every_shape
+@pytest.mark.usefixtures("cut")
+def test_values_and_gradients_are_those_of_the_layers(layers: int, output: str) -> None:
+    ours, x = networks(layers, output, requires_grad=True), points().requires_grad_()
+    variables = [x, *ours.weights, *ours.biases]
+    values, expected = ours(x), layer_by_layer(ours, x)
+    torch.testing.assert_close(values, expected, atol=1e-12, rtol=0)
+    weight = torch.randn(values.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    for one, other in zip(
+        torch.autograd.grad(values, variables, weight), torch.autograd.grad(expected, variables, weight), strict=True
+    ):
+        torch.testing.assert_close(one, other, atol=1e-11, rtol=1e-11)
+
+
+@every_shape
+@pytest.mark.usefixtures("cut")
+def test_values_can_be_differentiated_twice(layers: int, output: str) -> None:
+    ours, x = networks(layers, output, requires_grad=True), points().requires_grad_()
+    variables = [x, *ours.weights, *ours.biases]
+
+    def second(values: Tensor) -> list[Tensor | None]:
+        first = torch.autograd.grad(values.square().sum(), variables, create_graph=True)
+        return list(torch.autograd.grad(sum(part.square().sum() for part in first), variables))  # type: ignore[arg-type]
+
+    for one, other in zip(second(ours(x)), second(layer_by_layer(ours, x)), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-9, rtol=1e-9)
+
+
+@every_shape
+@pytest.mark.usefixtures("cut")
+def test_squared_error_gradient_and_its_hessian_product_are_autograds(layers: int, output: str) -> None:
+    ours, x, targets = networks(layers, output, requires_grad=True), points(), points(channels=3)
+    variables = [*ours.weights, *ours.biases]
+    folded = blocked.fold(ours.weights, ours.biases, ours.w0, ours.output_activation)
+    loss = (layer_by_layer(ours, x) - targets).square().mean((1, 2)).sum()
+    expected = torch.autograd.grad(loss, variables, create_graph=True)
+    # what reaches the folded weights reaches weights and biases through their folding
+    given = squared_error_gradient(x, targets, folded, output == "sine")
+    scales = blocked.layer_scales(len(folded), ours.w0, ours.output_activation)
+    found = [part[..., :-1] * scale for part, scale in zip(given, scales, strict=True)]
+    found += [part[..., -1] * scale for part, scale in zip(given, scales, strict=True)]
+    directions = [torch.sin(7.0 * part.detach()) for part in expected]
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-10)
+    products = [
+        torch.autograd.grad(sum((g * d).sum() for g, d in zip(gradient, directions, strict=True)), variables)  # type: ignore[arg-type]
+        for gradient in (found, expected)
+    ]
+    for one, other in zip(*products, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-11, rtol=1e-9)
+
+
+def test_single_precision_differs_by_its_rounding_alone() -> None:
+    exact, x = networks(3, "sine"), points(5000)
+    single = InstanceNetworks(
+        tuple(w.float() for w in exact.weights), tuple(b.float() for b in exact.biases), exact.w0, "sine"
+    )
+    theirs = (layer_by_layer(single, x.float()) - exact(x)).abs().max()
+    assert (single(x.float()) - exact(x)).abs().max() < 1.5 * theirs < 1e-5
+
+
+def test_no_points_give_no_values() -> None:
+    assert networks(1, "sine")(points(11)[:, :0]).shape == (3, 0, 3)
+
+
+def test_weights_that_all_instances_share_are_not_copied_for_each() -> None:
+    shared = networks(1, "sine")
+    weights = tuple(weight[:1].expand(3, -1, -1) for weight in shared.weights)
+    assert not blocked.serves(points(), weights)
+    same = InstanceNetworks(weights, shared.biases, shared.w0, "sine")
+    torch.testing.assert_close(same(points()), layer_by_layer(same, points()))
+
+
+MEASURED = """
+import resource, torch
+from mnif_core.mixture import MixtureSiren
+from mnif_core.presets import PRESETS
+from mnif_core.signals.{module} import {signal}
+
+mixture = MixtureSiren(PRESETS["{preset}"].mixture)
+with torch.no_grad():
+    decoded = {signal}().decode(mixture.instance(mixture.mean_latent()[None]), {options})
+assert decoded.shape == {shape} and 0 <= decoded.min() and decoded.max() <= 1
+print(1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "signal", "preset", "options", "shape"),
+    [
+        ("images", "ImageSignal", "image-tiny", "2048, 2048", (1, 2048, 2048, 3)),
+        pytest.param("voxels", "VoxelSignal", "voxel-tiny", "512", (1, 512, 512, 512), marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.skipif(not hasattr(resource, "RUSAGE_SELF") or sys.platform != "linux", reason="reads Linux's peak memory")
+def test_the_whole_process_decodes_in_two_gigabytes(
+    module: str, signal: str, preset: str, options: str, shape: tuple[int, ...]
+) -> None:
+    code = MEASURED.format(module=module, signal=signal, preset=preset, options=options, shape=shape)
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert int(output) < 2e9
