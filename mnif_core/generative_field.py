@@ -21,6 +21,7 @@ from torch import Tensor
 from mnif_core.errors import CheckpointError, ConfigError
 from mnif_core.fitting import FittingConfig
 from mnif_core.instance_networks import InstanceNetworks
+from mnif_core.kernels.choice import Implementation
 from mnif_core.latent_fitter import LatentFitter
 from mnif_core.mixture import MixtureConfig, MixtureSiren
 from mnif_core.prior import LatentPrior, PriorConfig, SamplerName
@@ -224,8 +225,10 @@ class GenerativeField:
         return folder
 
     @classmethod
-    def load(cls, folder: Path | str, device: torch.device | str = "cpu") -> "GenerativeField":
-        """Read a folder that `save` wrote.
+    def load(
+        cls, folder: Path | str, device: torch.device | str = "cpu", implementation: Implementation = "auto"
+    ) -> "GenerativeField":
+        """Read a folder that `save` wrote; `implementation` evaluates its networks (see `kernels.choice`).
 
         Raises:
             CheckpointError: no such folder, a file missing or damaged, or weights that do not fit the configuration.
@@ -253,6 +256,7 @@ class GenerativeField:
                 fitter = LatentFitter(FittingConfig(**config["fitting"]), mixture.config.latent_dim).to(device)
                 fitter.load_state_dict(_under("fitter.", weights))
             mixture.load_state_dict(_under("mixture.", weights))
+            mixture.implementation = implementation
             if prior is not None:
                 prior.load_state_dict(_under("prior.", weights))
         except (KeyError, TypeError, RuntimeError) as error:

@@ -9,8 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from mnif_core.kernels import blocked
-from mnif_core.siren import batched_linear, batched_sine
+from mnif_core.kernels import blocked, fused
+from mnif_core.kernels.choice import Evaluate, Implementation, chosen
 
 
 @dataclass(frozen=True)
@@ -22,30 +22,30 @@ class InstanceNetworks:
         biases: per layer `[s, o]`.
         w0: frequency scale.
         output_activation: as in `MixtureConfig`.
+        implementation: what evaluates them; see `kernels.choice`.
     """
 
     weights: tuple[Tensor, ...]
     biases: tuple[Tensor, ...]
     w0: float
     output_activation: Literal["none", "sine"]
+    implementation: Implementation = "auto"
 
     def __call__(self, coordinates: Tensor) -> Tensor:
-        """Evaluate every network at its own points: `[s, p, d]` -> `[s, p, k]`."""
-        if blocked.serves(coordinates, self.weights):
-            return blocked.values(coordinates, self.weights, self.biases, self.w0, self.output_activation)
-        x = coordinates
-        last = len(self.weights) - 1
-        for index, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            if index == last and self.output_activation == "none":
-                x = batched_linear(x, weight, bias)
-            else:
-                x = batched_sine(x, weight, bias, self.w0)
-        return x
+        """Evaluate every network at its own points: `[s, p, d]` -> `[s, p, k]`.
+
+        Raises:
+            ConfigError: the implementation asked for is not to be had.
+        """
+        return self._chosen(coordinates)(coordinates, self.weights, self.biases, self.w0, self.output_activation)
+
+    def _chosen(self, coordinates: Tensor) -> Evaluate:
+        return chosen(self.implementation, coordinates, self.weights, self.biases, self.w0, self.output_activation)
 
     def evaluate(self, coordinates: Tensor, points_per_chunk: int) -> Tensor:
         """Evaluate all networks at the same points `[p, d]`, in chunks that bound memory: `[s, p, k]`."""
         everywhere = coordinates.expand(self.num_instances, -1, -1)
-        if blocked.serves(coordinates, self.weights):
+        if self._chosen(everywhere) in (blocked.values, fused.values):
             return self(everywhere)  # in blocks already
         chunks = everywhere.split(max(1, points_per_chunk // self.num_instances), dim=1)
         return torch.cat([self(chunk) for chunk in chunks], dim=1)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from mnif_core.errors import ConfigError
 from mnif_core.instance_networks import InstanceNetworks
+from mnif_core.kernels.choice import Implementation
 from mnif_core.siren import linear_bias_uniform_, siren_uniform_
 
 CoefficientPolicy = Literal["latent", "layerwise", "shared"]
@@ -76,6 +77,7 @@ class MixtureSiren(nn.Module):
     def __init__(self, config: MixtureConfig) -> None:
         super().__init__()
         self.config = config
+        self.implementation: Implementation = "auto"  # of the instance networks; not saved with the weights
         m = config.num_bases
         self.basis_weights = nn.ParameterList([torch.empty(m, o, i) for o, i in config.layer_shapes])
         self.basis_biases = nn.ParameterList([torch.empty(m, o) for o, _ in config.layer_shapes])
@@ -128,4 +130,6 @@ class MixtureSiren(nn.Module):
             alphas = coefficients[:, index]
             weights.append((alphas @ weight.flatten(1)).unflatten(1, weight.shape[1:]))
             biases.append(alphas @ bias)
-        return InstanceNetworks(tuple(weights), tuple(biases), self.config.w0, self.config.output_activation)
+        return InstanceNetworks(
+            tuple(weights), tuple(biases), self.config.w0, self.config.output_activation, self.implementation
+        )

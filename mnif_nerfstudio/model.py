@@ -15,6 +15,7 @@ from mnif_core.errors import CheckpointError, ConfigError
 from mnif_core.fitting import auto_decoding_loss
 from mnif_core.generative_field import GenerativeField
 from mnif_core.instance_networks import InstanceNetworks
+from mnif_core.kernels.choice import Implementation
 from mnif_core.mixture import CoefficientPolicy, MixtureConfig
 from mnif_core.prior import LatentPrior, PriorConfig
 from mnif_core.signals.scenes import SceneSignal
@@ -63,6 +64,9 @@ class MnifModelConfig(ModelConfig):
     """What the prior's network predicts."""
     prior_ema_decay: float = 0.9999
     """Decay of the averaged prior weights that sampling uses."""
+    implementation: Implementation = "auto"
+    """What evaluates the networks: plain torch, fused Triton kernels, or tiny-cuda-nn (for rendering; training as with
+    auto); auto takes what is fastest."""
     eval_num_rays_per_chunk: int = 4096
     """Rays rendered at once outside training."""
     enable_collider: bool = False
@@ -110,6 +114,7 @@ class MnifModel(Model):
             w0=config.w0,
         )
         self.field = MnifField(mixture, len(self.scene_names), signal, config.latent_std)
+        self.field.mixture.implementation = config.implementation
         self.prior = LatentPrior(
             PriorConfig(
                 latent_dim=config.latent_dim,

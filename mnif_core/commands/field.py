@@ -8,6 +8,7 @@ import torch
 from tyro.conf import Positional
 
 from mnif_core.generative_field import GenerativeField
+from mnif_core.kernels.choice import Implementation
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -17,9 +18,10 @@ def chosen_device(device: Device) -> torch.device:
     return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
 
 
-def load_field(run: Path, device: Device) -> GenerativeField:
+def load_field(run: Path, device: Device, implementation: Implementation = "auto") -> GenerativeField:
     """The field of a run's folder, or of the field folder itself."""
-    return GenerativeField.load(run / "field" if (run / "field").is_dir() else run, chosen_device(device))
+    folder = run / "field" if (run / "field").is_dir() else run
+    return GenerativeField.load(folder, chosen_device(device), implementation)
 
 
 @dataclass
@@ -32,7 +34,9 @@ class FieldCommand:
     """PNG to write; none for a name in the run's folder."""
     device: Device = "auto"
     """Where to compute."""
+    implementation: Implementation = "auto"
+    """What evaluates the networks: plain torch, fused Triton kernels or tiny-cuda-nn; auto takes what is fastest."""
 
     def load(self) -> GenerativeField:
         """The saved field."""
-        return load_field(self.run, self.device)
+        return load_field(self.run, self.device, self.implementation)
