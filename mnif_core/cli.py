@@ -8,6 +8,7 @@ import tyro
 from tyro.conf import subcommand
 
 from mnif_core.commands.analyse import Bases, Efficiency, Evaluate, ImportOfficial
+from mnif_core.commands.render import RenderScenes
 from mnif_core.commands.show import Interpolate, Reconstruct, Sample
 from mnif_core.commands.train import Image, Voxel
 from mnif_core.errors import MnifError
@@ -21,6 +22,7 @@ Command = (
     | Annotated[Evaluate, subcommand("evaluate")]
     | Annotated[Bases, subcommand("bases")]
     | Annotated[Efficiency, subcommand("efficiency")]
+    | Annotated[RenderScenes, subcommand("render-scenes")]
     | Annotated[ImportOfficial, subcommand("import-official")]
 )
 
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"mnif: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("mnif: interrupted; train on with --resume", file=sys.stderr)
+        print("mnif: interrupted; train on with --resume, or run the command again", file=sys.stderr)
         return 130
     return 0
 

@@ -1,11 +1,13 @@
-"""Pictures of coloured meshes by ray casting: demo scenes, and shapes on a contact sheet.
+"""Pictures of coloured meshes by ray casting: demo scenes, scenes of one's own meshes, shapes on a contact sheet.
 
 Cameras are those of SRN (Sitzmann et al. 2019): distance 1.3, focal length 131.25 at 128 pixels, world z up.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,28 @@ SUPERSAMPLING = 2
 LIGHT = np.array([0.40, 0.55, 0.73])
 AMBIENT, DIFFUSE, SKY = 0.52, 0.34, 0.14
 
+LAYERS = 8  # of what can be seen through, behind which nothing is looked for
+BEHIND = 1e-4  # how far behind a surface that is seen through the ray goes on
+
 Array = NDArray[np.float64]
+Painter = Callable[[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
+"""Hit triangles `[hits]`, shares of their second and third corner `[hits, 2]` and ray directions `[hits, 3]` to RGB
+in [0, 1] `[hits, 3]`, NaN where the surface is seen through."""
+
+
+class Surface(Protocol):
+    """What can be ray-cast."""
+
+    @property
+    def vertices(self) -> Array:
+        """`[vertices, 3]`."""
+
+    @property
+    def triangles(self) -> NDArray[np.int64]:
+        """`[triangles, 3]`."""
+
+    def painter(self) -> Painter:
+        """What rays see that hit it."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +55,27 @@ class ColouredMesh:
     colours: Array
     """RGB in [0, 1], `[triangles, 3]`."""
 
+    def painter(self) -> Painter:
+        """Lambert shading, smooth over a triangle."""
+        shaded = self.colours * brightness(self.normals)[self.triangles.T][..., None]
+        shaded[1:] -= shaded[0]
+        corners = shaded.astype(np.float32)
+
+        def paint(
+            triangle: NDArray[np.int64], share: NDArray[np.float32], direction: NDArray[np.float32]
+        ) -> NDArray[np.float32]:
+            second, third = share.T[..., None]
+            first, to_second, to_third = corners[:, triangle]
+            return first + second * to_second + third * to_third
+
+        return paint
+
+
+def brightness(normals: NDArray[np.floating]) -> NDArray[np.floating]:
+    """What a white surface with unit `normals` `[..., 3]` sends back under the fixed light: `[...]` in [0, 1]."""
+    lambert = np.clip(normals @ (LIGHT / np.linalg.norm(LIGHT)), 0, 1)
+    return AMBIENT + DIFFUSE * lambert + SKY * (normals[..., 2] + 1) / 2
+
 
 def look_at_origin(azimuth: float, elevation: float) -> Array:
     """Camera-to-world matrix `[4, 4]` in OpenCV axes (x right, y down, z forward) at distance 1.3; radians."""
@@ -42,8 +86,8 @@ def look_at_origin(azimuth: float, elevation: float) -> Array:
     return pose
 
 
-def render_views(mesh: ColouredMesh, poses: Array, size: int) -> NDArray[np.uint8]:
-    """Ray-cast a mesh from `poses` `[views, 4, 4]` on white: `[views, size, size, 3]`, Lambert shaded, smooth edges."""
+def render_views(mesh: Surface, poses: Array, size: int) -> NDArray[np.uint8]:
+    """Ray-cast a mesh from `poses` `[views, 4, 4]` on white: `[views, size, size, 3]`, smooth edges."""
     import open3d  # costs seconds and hundreds of megabytes: only those who make a set pay
 
     tensor = open3d.core.Tensor.from_numpy
@@ -54,7 +98,7 @@ def render_views(mesh: ColouredMesh, poses: Array, size: int) -> NDArray[np.uint
     right, down = np.meshgrid(offsets / FOCAL_SHARE, offsets / FOCAL_SHARE)
     directions = np.stack([right, down, np.ones_like(right)], -1).astype(np.float32)
     directions = directions.reshape(size, SUPERSAMPLING, size, SUPERSAMPLING, 3)
-    shaded = _shade(mesh)
+    paint = mesh.painter()
     box = np.stack(np.meshgrid(*np.stack([mesh.vertices.min(0), mesh.vertices.max(0)], -1)), -1).reshape(8, 3)
     images = np.full((len(poses), size, size, 3), 255, np.uint8)
     for image, pose in zip(images, poses, strict=True):
@@ -62,17 +106,31 @@ def render_views(mesh: ColouredMesh, poses: Array, size: int) -> NDArray[np.uint
         local = directions[window[0], :, window[1]]
         rays = np.empty((local.size // 3, 6), np.float32)
         rays[:, :3], rays[:, 3:] = pose[:3, 3], local.reshape(-1, 3) @ pose[:3, :3].T.astype(np.float32)
-        hits = scene.cast_rays(tensor(rays), nthreads=1)
-        triangle = hits["primitive_ids"].numpy()
-        seen = np.flatnonzero(triangle != scene.INVALID_ID)
-        second, third = hits["primitive_uvs"].numpy()[seen].T[..., None]
-        first, to_second, to_third = shaded[:, triangle[seen]]
-        colours = np.ones(local.shape, np.float32)
-        colours.reshape(-1, 3)[seen] = first + second * to_second + third * to_third
+        colours = _trace(scene, rays, paint).reshape(local.shape)
         # Slices are summed one by one: `mean` over two short axes takes three times as long.
         total = sum(colours[:, i, :, j] for i in range(SUPERSAMPLING) for j in range(SUPERSAMPLING))
         image[window] = np.round(total * (255 / SUPERSAMPLING**2))
     return images
+
+
+def _trace(scene: Any, rays: NDArray[np.float32], paint: Painter) -> NDArray[np.float32]:
+    """What `rays` `[rays, 6]` see, `[rays, 3]`, white where it is nothing; those that are seen through move on."""
+    import open3d
+
+    colours, left = np.ones((len(rays), 3), np.float32), np.arange(len(rays))
+    for _ in range(LAYERS):
+        hits = scene.cast_rays(open3d.core.Tensor.from_numpy(rays[left]), nthreads=1)
+        triangle = hits["primitive_ids"].numpy()
+        seen = np.flatnonzero(triangle != scene.INVALID_ID)
+        left = left[seen]
+        painted = paint(triangle[seen], hits["primitive_uvs"].numpy()[seen], rays[left, 3:])
+        through = np.isnan(painted[:, 0])
+        colours[left[~through]] = painted[~through]
+        left = left[through]
+        if not len(left):
+            break
+        rays[left, :3] += (hits["t_hit"].numpy()[seen][through, None] + BEHIND) * rays[left, 3:]
+    return colours
 
 
 def _window(box: Array, pose: Array, size: int) -> tuple[slice, slice]:
@@ -81,12 +139,3 @@ def _window(box: Array, pose: Array, size: int) -> tuple[slice, slice]:
     pixels = (np.stack([y / z, x / z]) * FOCAL_SHARE + 0.5) * size
     low, high = np.clip(np.stack([np.floor(pixels.min(1)), np.ceil(pixels.max(1))]), 0, size).astype(int)
     return slice(low[0], high[0]), slice(low[1], high[1])
-
-
-def _shade(mesh: ColouredMesh) -> NDArray[np.float32]:
-    """Colours under a fixed light, `[3, triangles, 3]`: at the first corner, and what the other two differ by."""
-    lambert = np.clip(mesh.normals @ (LIGHT / np.linalg.norm(LIGHT)), 0, 1)
-    brightness = AMBIENT + DIFFUSE * lambert + SKY * (mesh.normals[:, 2] + 1) / 2
-    corners = mesh.colours * brightness[mesh.triangles.T][..., None]
-    corners[1:] -= corners[0]
-    return corners.astype(np.float32)

@@ -15,17 +15,15 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from rich.progress import track
 
 from mnif_core.demo.car_shapes import car_mesh, sample_paint, sample_shape
 from mnif_core.errors import ConfigError, DataError
-from mnif_core.raycast import FOCAL_SHARE, ColouredMesh, look_at_origin, render_views
 from mnif_core.signals.spiral import spiral
+from mnif_core.signals.srn_writer import sample_poses, write_instance
 
 VERSION = 1
 """Raise it whenever the pictures change: older sets are then made again."""
-MAX_ELEVATION = 80.0
 FIRST_TEST_CAR = 10_000  # cars from here on are in no training set
 TEST_CARS, TEST_VIEWS = 32, 251
 
@@ -91,7 +89,7 @@ def make_demo_cars(
             rng = np.random.default_rng([seed, car])
             mesh = car_mesh(sample_shape(rng), sample_paint(rng))
             poses = _test_poses(views) if split == "test" else sample_poses(rng, views)
-            _write_car(made / names[car], mesh, poses, size)
+            write_instance(made / names[car], mesh, poses, size)
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for _ in track(pool.map(write, names), f"Making demo cars, {split} split", total=cars):
@@ -108,13 +106,6 @@ def make_demo_cars(
     return root
 
 
-def sample_poses(rng: np.random.Generator, views: int) -> Array:
-    """Poses `[views, 4, 4]`: every azimuth and elevation sector is met once, in random pairs."""
-    azimuth = (np.arange(views) + rng.uniform(size=views)) / views * 2 * np.pi
-    elevation = (rng.permutation(views) + rng.uniform(size=views)) / views * np.radians(MAX_ELEVATION)
-    return np.stack([look_at_origin(a, e) for a, e in zip(azimuth, elevation, strict=True)])
-
-
 def _names(settings: dict[str, Any]) -> dict[int, str]:
     """Number of every car of a set, and its folder in it."""
     split = settings.get("split", "train")
@@ -126,18 +117,6 @@ def _test_poses(views: int) -> Array:
     poses = np.tile(np.eye(4), (views, 1, 1))
     poses[:, :3] = spiral(views).numpy() * [1.0, -1.0, -1.0, 1.0]
     return poses
-
-
-def _write_car(folder: Path, mesh: ColouredMesh, poses: Array, size: int) -> None:
-    for name in ("rgb", "pose"):
-        (folder / name).mkdir(parents=True)
-    for view, (image, pose) in enumerate(zip(render_views(mesh, poses, size), poses, strict=True)):
-        Image.fromarray(image).save(folder / "rgb" / f"{view:06d}.png")
-        (folder / "pose" / f"{view:06d}.txt").write_text(" ".join(map(str, pose.ravel().tolist())) + "\n")
-    centre = size / 2
-    (folder / "intrinsics.txt").write_text(
-        f"{FOCAL_SHARE * size:.6f} {centre:.6f} {centre:.6f} 0.\n0. 0. 0.\n1.\n{size} {size}\n"
-    )
 
 
 def _read_manifest(root: Path) -> dict[str, Any]:

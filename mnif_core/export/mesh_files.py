@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnif_core.export.atomic import whole_file
+from mnif_core.srgb import to_linear
 
 if TYPE_CHECKING:
     import trimesh
@@ -48,8 +49,7 @@ def write_mesh(mesh: "trimesh.Trimesh", path: Path, up: Up = "z") -> None:
 
 
 def _linear(colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The inverse of sRGB's transfer function (IEC 61966-2-1) for RGBA `[n, 4]`; alpha is linear already."""
-    share = colors / 255.0
-    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
-    linear[:, 3] = share[:, 3]
-    return (linear * 255).round().astype(np.uint8)
+    """Linear RGBA `[n, 4]` of encoded; alpha is linear already."""
+    linear = colors.copy()
+    linear[:, :3] = (to_linear(colors[:, :3] / 255.0) * 255).round().astype(np.uint8)
+    return linear

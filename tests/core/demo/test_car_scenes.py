@@ -116,7 +116,7 @@ def test_second_call_does_no_work(demo_root: Path, monkeypatch: pytest.MonkeyPat
     def refuse(*_: object) -> None:
         raise AssertionError("a complete set was made again")
 
-    monkeypatch.setattr(car_scenes, "_write_car", refuse)
+    monkeypatch.setattr(car_scenes, "write_instance", refuse)
     assert make_demo_cars(demo_root, CARS, VIEWS, SIZE, SEED) == demo_root
 
 
@@ -144,7 +144,7 @@ def test_interrupted_making_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     def fail(*_: object) -> None:
         raise RuntimeError("disk full")
 
-    monkeypatch.setattr(car_scenes, "_write_car", fail)
+    monkeypatch.setattr(car_scenes, "write_instance", fail)
     with pytest.raises(RuntimeError, match="disk full"):
         make_demo_cars(tmp_path / "demo", 2, 1, 16)
     assert list(tmp_path.iterdir()) == []
