@@ -5,17 +5,31 @@ from pathlib import Path
 from torch import Tensor
 
 from mnif_core.errors import ConfigError
+from mnif_core.export.latent_file import write_latents
 from mnif_core.export.mesh_files import MESH_SUFFIXES, Up, write_mesh
+from mnif_core.export.onnx_network import write_onnx
+from mnif_core.export.point_cloud import write_point_cloud
 from mnif_core.export.surface import instance_mesh
+from mnif_core.export.turntable import FILM_SUFFIXES, Turntable, write_turntable
 from mnif_core.generative_field import GenerativeField
+
+SUFFIXES = (*MESH_SUFFIXES, *FILM_SUFFIXES, ".onnx", ".npz")
 
 
 def export_instance(
-    field: GenerativeField, latent: Tensor, path: Path | str, resolution: int | None = None, up: Up = "z"
+    field: GenerativeField,
+    latent: Tensor,
+    path: Path | str,
+    resolution: int | None = None,
+    up: Up = "z",
+    points: int | None = None,
+    turntable: Turntable | None = None,
+    name: str = "instance",
 ) -> Path:
     """Write the instance `latent` `[h]` as the suffix of `path` says.
 
-    `.glb`, `.ply`, `.obj`: watertight mesh with colours, of a scene or a solid.
+    `.glb`, `.ply`, `.obj`: watertight mesh with colours, of a scene or a solid; `.ply` with `points`: a cloud of them.
+    `.mp4`, `.gif`: a film of it turning, of a scene or a solid. `.onnx`: its network. `.npz`: its latent.
 
     Args:
         field: what `latent` is a latent of.
@@ -23,13 +37,28 @@ def export_instance(
         path: appears whole, in place of an older one.
         resolution: cells along each side of the cube that is searched for the surface; none for 128.
         up: axis of the data that points up.
+        points: of a point cloud; none for a mesh.
+        turntable: how it turns; none for the defaults.
+        name: of the instance, beside its latent.
 
     Raises:
         ConfigError: an unknown suffix, a modality that has no such form, or nothing of the instance is solid.
         OutputError: the place cannot be written to.
     """
     path = Path(path)
-    if path.suffix.lower() not in MESH_SUFFIXES:
-        raise ConfigError(f"{path}: cannot write '{path.suffix}'; end it in {', '.join(MESH_SUFFIXES)}")
-    write_mesh(instance_mesh(field, latent, resolution), path, up)
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ConfigError(f"{path}: cannot write '{path.suffix}'; end it in {', '.join(SUFFIXES)}")
+    if points is not None and suffix != ".ply":
+        raise ConfigError(f"{path}: clouds of points are written as .ply; end it so, or leave the points out")
+    if points is not None:
+        write_point_cloud(field, latent, path, points, resolution)
+    elif suffix in MESH_SUFFIXES:
+        write_mesh(instance_mesh(field, latent, resolution), path, up)
+    elif suffix in FILM_SUFFIXES:
+        write_turntable(field, latent, path, turntable, resolution, up)
+    elif suffix == ".onnx":
+        write_onnx(field.signal, field.instance(latent), path)
+    else:
+        write_latents([name], latent.view(1, -1), path)
     return path

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mnif_core.export.solid import POINTS_PER_CHUNK, Solid, solid_of
-from mnif_core.generative_field import GenerativeField
+from mnif_core.generative_field import GenerativeField, Signal
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.rendering import composite
 from mnif_core.sheets import SHAPE_COLOUR
@@ -41,13 +41,25 @@ def instance_mesh(field: GenerativeField, latent: Tensor, resolution: int | None
     from trimesh.visual import ColorVisuals
 
     network = field.instance(latent)
-    mesh = surface(solid_of(field.signal, network, resolution))
-    if isinstance(field.signal, SceneSignal):
-        colors = surface_colors(field.signal, network, mesh.vertices, mesh.vertex_normals)
-    else:
-        colors = np.broadcast_to(SHAPE_COLOUR, mesh.vertices.shape)
-    mesh.visual = ColorVisuals(mesh, vertex_colors=(colors * 255).round().astype(np.uint8))
+    mesh = instance_surface(field.signal, network, resolution)
+    colors = instance_colors(field.signal, network, mesh.vertices, mesh.vertex_normals)
+    mesh.visual = ColorVisuals(mesh, vertex_colors=colors)
     return mesh
+
+
+def instance_surface(signal: Signal, network: InstanceNetworks, resolution: int | None) -> "trimesh.Trimesh":
+    """Surface of one instance without colours, as `instance_mesh`."""
+    return surface(solid_of(signal, network, resolution))
+
+
+def instance_colors(
+    signal: Signal, network: InstanceNetworks, points: NDArray[np.float64], normals: NDArray[np.float64]
+) -> NDArray[np.uint8]:
+    """RGB `[n, 3]` of `points` `[n, 3]` on the surface of one instance, with outward `normals` `[n, 3]`."""
+    colors = np.broadcast_to(SHAPE_COLOUR, points.shape)
+    if isinstance(signal, SceneSignal):
+        colors = surface_colors(signal, network, points, normals)
+    return (colors * 255).round().astype(np.uint8)
 
 
 def surface(solid: Solid) -> "trimesh.Trimesh":

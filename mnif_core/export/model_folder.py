@@ -1,0 +1,125 @@
+"""A folder to share a field by, as model hubs expect it: card, weights, picture."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from mnif_core.export.atomic import whole_folder
+from mnif_core.generative_field import GenerativeField
+from mnif_core.sheets import arrange, save_png, tiles
+
+PICTURE, SAMPLES, COLUMNS = "samples.png", 16, 8
+SHEETS = ("sheet.png", "contact_sheet.png")  # that runs leave
+CARD = """---
+library_name: mnif-nerfstudio
+tags:
+- neural-fields
+- generative-neural-fields
+- mnif
+- {kind}
+---
+
+# {name}
+
+A generative neural field of {kind}s: one small latent each becomes one small network each, and a diffusion prior over
+the latents draws new ones. After "Generative Neural Fields by Mixtures of Neural Implicit Functions" (NeurIPS 2023).
+
+![{alt}]({picture})
+
+## Use
+
+```python
+from mnif_core import GenerativeField
+
+field = GenerativeField.load("path/to/this/folder")
+{use}
+```
+
+```sh
+{commands}
+```
+
+## The model
+
+| | |
+|---|---|
+{rows}
+
+## Files
+
+`config.json`, `model.safetensors` (basis networks{prior}), `latents.safetensors` (of the {count} training instances).
+No file holds code.
+"""
+USE = {
+    "image": "images = field.sample(16, seed=0)  # [16, height, width, channels] in [0, 1]",
+    "voxel": "grids = field.sample(16, seed=0)  # [16, r, r, r] in [0, 1], inside from 0.5",
+    "scene": "views = field.sample(16, seed=0)  # [16, 4 views, height, width, 3] in [0, 1]",
+}
+USE_WITHOUT_PRIOR = "instances = field.decode(field.latents[:16])"
+COMMANDS = {"image": [], "voxel": ["mnif export {0} solid.glb"], "scene": ["mnif export {0} scene.glb"]}
+
+
+def write_model_folder(field: GenerativeField, folder: Path, run: Path | None = None) -> None:
+    """Write the field's own files with a card (`README.md`) that has its picture, its figures and how to load it.
+
+    `GenerativeField.load` reads the folder.
+
+    Args:
+        field: to share.
+        folder: must not exist, or be empty.
+        run: the folder of the run that trained it, whose sheet and `summary.json` go onto the card.
+
+    Raises:
+        OutputError: the place cannot be written to, or holds something.
+    """
+    with whole_folder(folder) as scratch:
+        field.save(scratch)
+        alt = _picture(field, run, scratch / PICTURE)
+        (scratch / "README.md").write_text(_card(field, folder.resolve().name, alt, _figures(run)))
+
+
+def _picture(field: GenerativeField, run: Path | None, path: Path) -> str:
+    """Copy the run's sheet, or make one; what it shows."""
+    for name in SHEETS if run is not None else ():
+        if run is not None and (run / name).is_file():
+            shutil.copyfile(run / name, path)
+            return "Real instances beside their reconstructions, then samples"
+    sampled = field.prior is not None
+    latents = field.sample_latents(SAMPLES, seed=0) if sampled else field.latents[:SAMPLES]
+    save_png(arrange(list(tiles(field, latents)), COLUMNS), path)
+    return "Samples" if sampled else "Training instances"
+
+
+def _figures(run: Path | None) -> dict[str, Any]:
+    """What the run measured, paths of its machine left out."""
+    try:
+        summary = json.loads((run / "summary.json").read_text()) if run is not None else {}
+    except (OSError, ValueError):
+        return {}
+    return {name: value for name, value in summary.items() if isinstance(value, (int, float))}
+
+
+def _card(field: GenerativeField, name: str, alt: str, figures: dict[str, Any]) -> str:
+    config, kind, sampled = field.mixture.config, field.signal.kind, field.prior is not None
+    shape = f"{config.hidden_layers}, {config.width}, {config.num_bases}, {config.latent_dim}"
+    facts = {
+        "(L, W, M, H)": f"({shape})",
+        "learnable parameters": f"{config.learnable_parameters:,}",
+        "parameters of one instance": f"{config.instance_parameters:,}",
+        "training instances": f"{len(field.latents):,}",
+        **{name.replace("_", " "): f"{value:.4g}" for name, value in figures.items()},
+    }
+    commands = ["mnif sample {0} --count 16 --seed 1"] if sampled else []
+    commands += COMMANDS[kind] or ["mnif export {0} latents.npz"]
+    return CARD.format(
+        kind=kind,
+        name=name,
+        alt=alt,
+        picture=PICTURE,
+        use=USE[kind] if sampled else USE_WITHOUT_PRIOR,
+        commands="\n".join(command.format("path/to/this/folder") for command in commands),
+        rows="\n".join(f"| {fact} | {value} |" for fact, value in facts.items()),
+        prior=", diffusion prior" if sampled else "",
+        count=f"{len(field.latents):,}",
+    )
