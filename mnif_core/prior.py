@@ -127,8 +127,7 @@ class LatentPrior(nn.Module):
         self.updates += 1
         count = int(self.updates)
         decay = min(self.config.ema_decay, (1 + count) / (10 + count))
-        for average, weight in zip(self.averaged.parameters(), self.denoiser.parameters(), strict=True):
-            average.lerp_(weight, 1.0 - decay)
+        torch._foreach_lerp_(list(self.averaged.parameters()), list(self.denoiser.parameters()), 1.0 - decay)
 
     @torch.no_grad()
     def sample(

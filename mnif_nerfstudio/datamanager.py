@@ -1,6 +1,6 @@
 """Batches of scenes x rays for training; one displayed scene for the viewer, the renderer and the exporters."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,8 @@ from torch import Tensor
 from mnif_core.demo.car_scenes import default_demo_root, make_demo_cars
 from mnif_core.errors import ConfigError
 from mnif_core.signals.srn_files import list_instances, read_instance
-from mnif_nerfstudio.scene_store import SceneStore
+from mnif_nerfstudio.prefetch import Prefetch
+from mnif_nerfstudio.scene_store import PixelBatch, SceneStore
 from mnif_nerfstudio.shown_scene import ShownScene
 from mnif_nerfstudio.srn_dataparser import SrnDataParser, SrnDataParserConfig
 
@@ -155,9 +156,12 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         if self.test_mode != "val":
             super().setup_train()
             return
-        self.store.resident(self.device)
-        self.generator = torch.Generator()
+        resident = self.store.resident(self.device)
+        self.generator = torch.Generator(self.store.images.device)
         self.seed = torch.initial_seed() % 2**31
+        self.draw: Callable[[int], tuple[Tensor, PixelBatch]] = self._draw
+        if torch.device(self.device).type == "cuda" and not resident:
+            self.draw = Prefetch(lambda step: self._draw(step, pinned=True))
 
     def setup_eval(self) -> None:
         """Prepare the held-out views of all scenes, and the displayed scene's for nerfstudio's camera paths."""
@@ -171,22 +175,27 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         count = self.scenes_per_step
         per_epoch = self.store.num_scenes // count
         epoch, position = divmod(step * self.world_size + self.local_rank, per_epoch)
-        order = torch.randperm(
-            self.store.num_scenes, generator=self.generator.manual_seed((self.seed - self.local_rank) * 1009 + epoch)
-        )
+        self.generator.manual_seed((self.seed - self.local_rank) * 1009 + epoch)
+        order = torch.randperm(self.store.num_scenes, generator=self.generator, device=self.generator.device)
         return order[position * count : (position + 1) * count]
+
+    def _draw(self, step: int, pinned: bool = False) -> tuple[Tensor, PixelBatch]:
+        """Scenes and pixels of a step, where the store is."""
+        config, scenes = self.config, self.scenes_of_step(step)
+        self.generator.manual_seed((self.seed * 7919 + step) * 64 + self.local_rank)
+        pixels = self.store.sample_pixels(
+            scenes, config.views_per_scene, config.pixels_per_view, config.foreground_share, self.generator
+        )
+        return scenes, pixels.pinned() if pinned else pixels
 
     def next_train(self, step: int) -> tuple[RayBundle, dict[str, Any]]:
         """Rays `[scenes * views * pixels]`, contiguous by scene, and `{"image": [rays, 3] in [0, 1]}`."""
         if self.test_mode != "val":
             return super().next_train(step)
         self.train_count += 1
-        config, scenes = self.config, self.scenes_of_step(step)
-        self.generator.manual_seed((self.seed * 7919 + step) * 64 + self.local_rank)
-        pixels = self.store.sample_pixels(
-            scenes, config.views_per_scene, config.pixels_per_view, config.foreground_share, self.generator
-        )
-        rays = config.views_per_scene * config.pixels_per_view
+        scenes, pixels = self.draw(step)
+        scenes, pixels = scenes.to(self.device), pixels.to(self.device)
+        rays = self.config.views_per_scene * self.config.pixels_per_view
         bundle = RayBundle(
             origins=pixels.origins,
             directions=pixels.directions,
@@ -196,8 +205,8 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
                 "directions_norm": pixels.directions_norm,
                 "scene": scenes.repeat_interleave(rays)[:, None],
             },
-        ).to(self.device)
-        return bundle, {"image": pixels.colors.to(self.device)}
+        )
+        return bundle, {"image": pixels.colors}
 
     def next_eval_image(self, step: int) -> tuple[Cameras, dict[str, Any]]:
         """One held-out view, another one each time."""

@@ -10,6 +10,7 @@ from nerfstudio.plugins.types import MethodSpecification
 from mnif_core.fitting import RowAdam
 from mnif_nerfstudio.datamanager import MultiSceneDataManagerConfig
 from mnif_nerfstudio.model import MnifModelConfig
+from mnif_nerfstudio.optimizers import FusedAdamConfig
 from mnif_nerfstudio.pipeline import MnifPipelineConfig
 from mnif_nerfstudio.schedulers import StageCosineSchedulerConfig
 from mnif_nerfstudio.srn_dataparser import SrnDataParserConfig
@@ -49,9 +50,9 @@ mnif = MethodSpecification(
             model=MnifModelConfig(),
         ),
         optimizers=_optimizers(
-            bases=AdamOptimizerConfig(lr=1e-4),
+            bases=FusedAdamConfig(lr=1e-4),
             latents=AdamOptimizerConfig(_target=RowAdam, lr=1e-4),
-            prior=AdamOptimizerConfig(lr=1e-4),
+            prior=FusedAdamConfig(lr=1e-4),
             warmup_steps=0,
         ),
     ),
@@ -95,9 +96,9 @@ mnif_tiny = MethodSpecification(
             ),
         ),
         optimizers=_optimizers(
-            bases=AdamOptimizerConfig(lr=4e-3, max_norm=1.0),
+            bases=FusedAdamConfig(lr=4e-3, max_norm=1.0),
             latents=AdamOptimizerConfig(_target=RowAdam, lr=1e-2, max_norm=1.0),
-            prior=AdamOptimizerConfig(lr=1e-3),
+            prior=FusedAdamConfig(lr=1e-3),
             warmup_steps=100,
         ),
     ),

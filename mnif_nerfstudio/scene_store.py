@@ -38,6 +38,14 @@ class PixelBatch(NamedTuple):
     colors: Tensor
     view: Tensor
 
+    def pinned(self) -> "PixelBatch":
+        """In host memory that a GPU copies from without waiting."""
+        return PixelBatch(*(part.pin_memory() for part in self))
+
+    def to(self, device: torch.device | str) -> "PixelBatch":
+        """On `device`."""
+        return PixelBatch(*(part.to(device, non_blocking=True) for part in self))
+
 
 class SceneStore:
     """Memory-mapped views and cameras of many scenes. Use `open`.
@@ -146,12 +154,12 @@ class SceneStore:
             views_per_scene: v.
             pixels_per_view: p.
             foreground_share: expected share in [0, 1] of pixels drawn from those that are not background.
-            generator: a CPU generator; same state, same batch on every device.
+            generator: of random numbers, on the store's device: nothing has to be transferred.
         """
         device = self.images.device
         shape = (len(scenes), views_per_scene)
         scenes = scenes.to(device)[:, None]
-        chance = torch.rand(shape, generator=generator).to(device)
+        chance = torch.rand(shape, generator=generator, device=device)
         position = (chance * self.training_counts[scenes]).long()
         views = self.training_views[self.training_starts[scenes] + position].flatten()
         pixels = self._draw_pixels(views, pixels_per_view, foreground_share, generator).flatten()
@@ -167,12 +175,12 @@ class SceneStore:
     def _draw_pixels(self, views: Tensor, count: int, share: float, generator: torch.Generator) -> Tensor:
         """Pixel indices `[views drawn, count]`."""
         shape, device = (len(views), count), self.images.device
-        pixels = torch.randint(self.height * self.width, shape, generator=generator).to(device)
+        pixels = torch.randint(self.height * self.width, shape, generator=generator, device=device)
         if share > 0.0:
             start, end = self.foreground_offsets[views][:, None], self.foreground_offsets[views + 1][:, None]
-            chance = torch.rand(shape, generator=generator, dtype=torch.float64).to(device)
+            chance = torch.rand(shape, generator=generator, device=device, dtype=torch.float64)
             inside = start + (chance * (end - start)).long()
-            wanted = (torch.rand(shape, generator=generator).to(device) < share) & (end > start)
+            wanted = (torch.rand(shape, generator=generator, device=device) < share) & (end > start)
             inside = torch.where(wanted, inside, 0)
             if len(self.foreground):
                 pixels = torch.where(wanted, self.foreground[inside].long(), pixels)
