@@ -43,7 +43,7 @@ def test_golden_averaged_weights(name: str) -> None:
         gradient = prior.denoiser.input.weight.grad
         assert gradient is not None
         clear &= gradient.abs() > 1e-6  # Adam takes a whole step by the sign of what is left of a smaller one
-        assert clear.float().mean() > 0.9
+        assert clear.float().mean() > 0.5
         optimizer.step()
         prior.update_ema()
         torch.testing.assert_close(prior.averaged.input.weight[clear], expected[clear], atol=1e-6, rtol=0)
