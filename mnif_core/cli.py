@@ -8,6 +8,7 @@ import tyro
 from tyro.conf import subcommand
 
 from mnif_core.commands.analyse import Bases, Efficiency, Evaluate, ImportOfficial
+from mnif_core.commands.fit_scene import FitScene
 from mnif_core.commands.render import RenderScenes
 from mnif_core.commands.show import Interpolate, Reconstruct, Sample
 from mnif_core.commands.train import Image, Voxel
@@ -22,6 +23,7 @@ Command = (
     | Annotated[Evaluate, subcommand("evaluate")]
     | Annotated[Bases, subcommand("bases")]
     | Annotated[Efficiency, subcommand("efficiency")]
+    | Annotated[FitScene, subcommand("fit-scene")]
     | Annotated[RenderScenes, subcommand("render-scenes")]
     | Annotated[ImportOfficial, subcommand("import-official")]
 )

@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mnif_core.errors import CheckpointError, ConfigError
+from mnif_core.fitted_scenes import FOLDER as FITTED
 from mnif_core.fitting import FittingConfig
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.kernels.choice import Implementation
@@ -212,6 +213,8 @@ class GenerativeField:
             )
             save_file({"latents": self.latents.contiguous().cpu()}, scratch / "latents.safetensors")
             (scratch / "config.json").write_text(json.dumps(config, indent=1))
+            if (folder / FITTED).is_dir():
+                shutil.copytree(folder / FITTED, scratch / FITTED)
             scratch.chmod(0o755)
             if folder.exists():
                 old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))

@@ -18,10 +18,14 @@ def chosen_device(device: Device) -> torch.device:
     return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
 
 
+def field_folder(run: Path) -> Path:
+    """The field folder in a run's folder, or the folder itself."""
+    return run / "field" if (run / "field").is_dir() else run
+
+
 def load_field(run: Path, device: Device, implementation: Implementation = "auto") -> GenerativeField:
     """The field of a run's folder, or of the field folder itself."""
-    folder = run / "field" if (run / "field").is_dir() else run
-    return GenerativeField.load(folder, chosen_device(device), implementation)
+    return GenerativeField.load(field_folder(run), chosen_device(device), implementation)
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Scenes on disk in SRN layout (Sitzmann et al. 2019): every instance has `rgb/`, `pose/` and `intrinsics.txt`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -110,14 +111,22 @@ def read_pose(path: Path) -> NDArray[np.float32]:
     numbers = _numbers(path)
     if len(numbers) != 16:
         raise DataError(f"{path}: {len(numbers)} numbers; write the 16 of a camera-to-world matrix")
-    pose = np.array(numbers).reshape(4, 4)
+    return (checked_pose(np.array(numbers).reshape(4, 4), str(path)) * [1.0, -1.0, -1.0, 1.0]).astype(np.float32)
+
+
+def checked_pose(pose: NDArray[np.float64], where: str) -> NDArray[np.float64]:
+    """The upper rows `[3, 4]` of a camera-to-world matrix `[4, 4]`.
+
+    Raises:
+        DataError: not finite, or not a rigid motion; `where` names it.
+    """
     if not np.isfinite(pose).all():
-        raise DataError(f"{path}: not finite; write the pose again or remove the view")
+        raise DataError(f"{where}: not finite; write the pose again or remove the view")
     rotation = pose[:3, :3]
     error = np.abs(rotation @ rotation.T - np.eye(3)).max()
     if error > RIGID_TOLERANCE or np.linalg.det(rotation) < 0 or np.abs(pose[3] - [0, 0, 0, 1]).max() > 1e-6:
-        raise DataError(f"{path}: not a rigid motion (off by {error:.2g}); write an orthonormal camera-to-world")
-    return (pose[:3] * [1.0, -1.0, -1.0, 1.0]).astype(np.float32)
+        raise DataError(f"{where}: not a rigid motion (off by {error:.2g}); write an orthonormal camera-to-world")
+    return pose[:3]
 
 
 def read_intrinsics(path: Path) -> tuple[float, float, float, int, int]:
@@ -153,13 +162,12 @@ def image_size(path: Path) -> tuple[int, int]:
         raise DataError(f"{path}: not a readable picture; restore the file or remove the view and its pose") from error
 
 
-def read_instance(path: Path) -> Instance:
-    """Read and check one instance; pixels are not decoded.
+def common_size(pictures: Sequence[Path]) -> tuple[int, int]:
+    """Width and height of all `pictures`, from their headers.
 
     Raises:
-        DataError: see `list_views`, `read_pose`, `read_intrinsics`; or views of different sizes.
+        DataError: not a picture, or one of another size.
     """
-    pictures, poses = list_views(path)
     width, height = image_size(pictures[0])
     for picture in pictures[1:]:
         size = image_size(picture)
@@ -167,6 +175,17 @@ def read_instance(path: Path) -> Instance:
             raise DataError(
                 f"{picture}: {size[0]} x {size[1]} pixels among views of {width} x {height}; bring all to one size"
             )
+    return width, height
+
+
+def read_instance(path: Path) -> Instance:
+    """Read and check one instance; pixels are not decoded.
+
+    Raises:
+        DataError: see `list_views`, `read_pose`, `read_intrinsics`; or views of different sizes.
+    """
+    pictures, poses = list_views(path)
+    width, height = common_size(pictures)
     focal, cx, cy, given_height, given_width = read_intrinsics(path / "intrinsics.txt")
     horizontal, vertical = width / given_width, height / given_height
     return Instance(

@@ -117,7 +117,7 @@ def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "no image preset" in failing(["image", "--preset", "voxel-s"], capsys)
 
 
-@pytest.mark.parametrize("command", ["image", "voxel", "sample", "reconstruct", "interpolate"])
+@pytest.mark.parametrize("command", ["image", "voxel", "sample", "reconstruct", "interpolate", "fit-scene"])
 def test_help_explains_every_option(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])

@@ -9,9 +9,11 @@ from PIL import Image
 
 from mnif_core.cli import main
 from mnif_core.errors import ConfigError, DataError
+from mnif_core.fitted_scenes import fitted_names, read_fitted
 from mnif_core.generative_field import GenerativeField
 from mnif_core.mixture import MixtureConfig, MixtureSiren
-from mnif_core.scene_fitting import fit_scenes
+from mnif_core.scene_fitting import SceneFitting, TargetViews, find_scene, fit_scenes, nearest_training_scene
+from mnif_core.signals.posed_views import read_posed_views
 from mnif_core.signals.scenes import SceneSignal
 from tests.core.test_cli import save_field
 
@@ -60,6 +62,105 @@ def test_held_out_views_are_met(field: GenerativeField, data: Path) -> None:
         assert scene.psnr > float(unfitted) + 3.0
     again = fit_scenes(field, data, count=1, held_out=2)
     assert torch.equal(again[0].latent, scenes[0].latent)
+
+
+def targets(field: GenerativeField, data: Path) -> TargetViews:
+    return TargetViews(read_posed_views(data / "scene_0"), field.signal, "cpu")
+
+
+def test_few_views_stay_near_the_training_latents(field: GenerativeField, data: Path) -> None:
+    target, held = targets(field, data), torch.tensor([2, 6])
+    deviations = []
+    for pull in (0.0, 0.1, 10.0):
+        found = find_scene(field, target, torch.tensor([0]), held, SceneFitting(steps=60, rays=128, pull=pull))
+        deviations.append(float((found.latent - field.latents.mean(0)).norm()))
+    assert deviations[0] > deviations[1] > deviations[2]
+    assert deviations[2] < 0.05 * deviations[0]
+
+
+def test_own_weights_come_nearer_to_the_views(field: GenerativeField, data: Path) -> None:
+    target, every = targets(field, data), torch.arange(VIEWS)
+    latent = SceneFitting(steps=20, rays=128)
+    mixed = find_scene(field, target, every, every, latent)
+    own = find_scene(field, target, every, every, SceneFitting(steps=20, rays=128, weight_steps=60, weight_pull=0.0))
+    assert torch.equal(mixed.latent, own.latent)
+    assert own.psnr > mixed.psnr + 1.0
+    held = find_scene(field, target, every, every, SceneFitting(steps=20, rays=128, weight_steps=60, weight_pull=1e4))
+    assert abs(held.psnr - mixed.psnr) < 0.5
+
+
+def test_the_nearest_training_scene_is_the_one_that_was_rendered(field: GenerativeField, data: Path) -> None:
+    for scene in (3, 8):
+        for view, camera in enumerate(field.signal.orbit(VIEWS)):
+            picture = (field.render(field.latents[scene], camera)[0] * 255).round().byte().numpy()
+            Image.fromarray(picture).save(data / f"scene_0/rgb/{view:06d}.png")
+        assert nearest_training_scene(field, targets(field, data), torch.tensor([1, 4]), rays=64) == scene
+
+
+def test_finer_views_are_brought_to_the_run_s_size(field: GenerativeField, data: Path) -> None:
+    small = targets(field, data)
+    for path in (data / "scene_0/rgb").iterdir():
+        with Image.open(path) as picture:
+            picture.resize((2 * SIZE, 2 * SIZE), Image.Resampling.NEAREST).save(path)
+    again = targets(field, data)
+    assert torch.equal(again.pictures, small.pictures)
+    torch.testing.assert_close(again.intrinsics, small.intrinsics)
+
+
+def fit_scene(run: Path, *options: object) -> int:
+    return main(["fit-scene", str(run), *map(str, options)])
+
+
+def test_command_adds_scenes_to_the_run(
+    field: GenerativeField, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    field.save(run / "field")
+    both = ("--images", data / "scene_0", data / "scene_1", "--held-out", 2)
+    assert fit_scene(run, *both, "--views", 4, 1) == 0
+    said = capsys.readouterr().out
+    assert "2 unseen objects" in said and "2 held-out views" in said
+    with Image.open(run / "fitted.png") as sheet:
+        assert sheet.size == (4 * 130, 2 * 130)  # view, from 1, from 4, nearest
+    assert fitted_names(run / "field") == ["scene_0", "scene_1"]
+    stored = read_fitted(run / "field", "scene_1", field.latents)
+    again = find_scene(
+        field,
+        TargetViews(read_posed_views(data / "scene_1"), field.signal, "cpu"),
+        torch.tensor([0, 3, 4, 7]),
+        torch.tensor([2, 6]),
+        SceneFitting(),
+    )
+    torch.testing.assert_close(stored.latent, again.latent)
+    assert fit_scene(run, *both) == 1
+    assert "fitted before" in capsys.readouterr().err
+    assert fit_scene(run, "--images", data / "scene_0", "--held-out", 2, "--name", "mine", "--weight-steps", 3) == 0
+    assert read_fitted(run / "field", "mine", field.latents).weights
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--views", 7), "8 views, of which 2 are held out, cannot give 7"),
+        (("--views", 0), "cannot give 0"),
+        (("--scale", 3), "cameras stand 3.9 from the origin, the run's 1.3; pass --scale 0.333"),
+        (("--name", "a b"), "cannot name a scene 'a b'"),
+    ],
+)
+def test_command_says_what_is_wrong_in_one_line(
+    field: GenerativeField,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: tuple[object, ...],
+    message: str,
+) -> None:
+    run = tmp_path / "run"
+    field.save(run / "field")
+    assert fit_scene(run, "--images", data / "scene_0", "--held-out", 2, *options) == 1
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert not (run / "fitted.png").exists() and not (run / "field/fitted").exists()
 
 
 def test_command_draws_pairs(

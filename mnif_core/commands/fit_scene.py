@@ -1,0 +1,53 @@
+"""An object that training has not seen, from a few posed views: found, judged, and added to the run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from mnif_core.commands.field import FieldCommand, field_folder
+
+
+@dataclass
+class FitScene(FieldCommand):
+    """Fit unseen objects to a field of scenes, from one or more posed views of each, and add them to the run."""
+
+    images: tuple[Path, ...] = tyro.MISSING
+    """Views of each object: a folder in SRN layout, or with nerfstudio's transforms.json or Blender's
+    transforms_train.json, or such a file. The object is at the origin, z up, as far from its cameras as the run's."""
+    views: tuple[int, ...] = ()
+    """How many views to fit, evenly spread; several numbers give a table. None for all that are not held out."""
+    held_out: int = 3
+    """Views of each object, evenly spread, that only judge."""
+    weight_steps: int = 0
+    """Steps on the object's own network once its latent is found: nearer to its views, away from the other scenes.
+    100 are usual; 0 keeps to the latent."""
+    scale: float = 1.0
+    """Factor on the positions of the cameras."""
+    name: str | None = None
+    """What to call the object, where there is one; none for the name of its folder."""
+    replace: bool = False
+    """Replace what was fitted before under the same name."""
+    seed: int = 0
+    """Of the pixels drawn."""
+
+    def run_command(self) -> None:
+        """Do it."""
+        from mnif_core.scene_fitting import SceneFitting
+        from mnif_core.scene_study import fit_objects
+        from mnif_core.signals.posed_views import read_posed_views
+
+        field = self.load()
+        objects = [read_posed_views(path).scaled(self.scale) for path in self.images]
+        fitting = SceneFitting(weight_steps=self.weight_steps, seed=self.seed)
+        fit_objects(
+            field,
+            field_folder(self.run),
+            objects,
+            self.views,
+            self.held_out,
+            fitting,
+            self.name,
+            self.replace,
+            self.output or self.run / "fitted.png",
+        )
