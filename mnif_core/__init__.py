@@ -3,7 +3,9 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from mnif_core.functa import FunctaConfig, FunctaSiren
 from mnif_core.generative_field import GenerativeField
+from mnif_core.hypernetwork import HypernetworkConfig, HypernetworkSiren
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.mixture import MixtureConfig, MixtureSiren
 from mnif_core.prior import LatentPrior, PriorConfig
@@ -13,7 +15,11 @@ if TYPE_CHECKING:
     from mnif_core.training.voxels import VoxelTrainer
 
 __all__ = [
+    "FunctaConfig",
+    "FunctaSiren",
     "GenerativeField",
+    "HypernetworkConfig",
+    "HypernetworkSiren",
     "ImageTrainer",
     "InstanceNetworks",
     "LatentPrior",

@@ -16,7 +16,7 @@ from torch import Tensor
 from mnif_core.errors import CheckpointError, ConfigError
 from mnif_core.export.atomic import whole_file
 from mnif_core.instance_networks import InstanceNetworks
-from mnif_core.mixture import MixtureSiren
+from mnif_core.modulation import Modulation
 
 FOLDER = "fitted"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -38,10 +38,10 @@ class StoredScene:
     biases: tuple[Tensor, ...] = ()
 
     @torch.no_grad()
-    def networks(self, mixture: MixtureSiren) -> InstanceNetworks:
+    def networks(self, modulation: Modulation) -> InstanceNetworks:
         """The scene's network: its own, or the one that its latent mixes."""
-        mixed = mixture.instance(self.latent[None])
-        return replace(mixed, weights=self.weights, biases=self.biases) if self.weights else mixed
+        made = modulation.instance(self.latent[None])
+        return replace(made, weights=self.weights, biases=self.biases) if self.weights else made
 
 
 def fitted_names(field: Path) -> list[str]:

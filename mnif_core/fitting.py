@@ -109,7 +109,7 @@ class LatentTable(nn.Module):
     """One latent phi per training instance.
 
     Args:
-        mean: `[h]`, where the latents start (`MixtureSiren.mean_latent`).
+        mean: `[h]`, where the latents start (`Modulation.mean_latent`).
         count: instances.
         std: standard deviation sigma of the start, N(mean, sigma^2 I).
     """

@@ -1,11 +1,12 @@
-"""The artefact of every run, whatever the modality: mixture + latents + prior + what the signal is.
+"""The artefact of every run, whatever the modality: modulation + latents + prior + what the signal is.
 
-On disk it is one folder: `config.json`, `model.safetensors` (mixture and prior), `latents.safetensors`.
+On disk it is one folder: `config.json`, `model.safetensors` (modulation, prior, inner rates), `latents.safetensors`.
 Shape letters: s instances, h latent.
 """
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -21,10 +22,13 @@ from torch import Tensor
 from mnif_core.errors import CheckpointError, ConfigError
 from mnif_core.fitted_scenes import FOLDER as FITTED
 from mnif_core.fitting import FittingConfig
+from mnif_core.functa import FunctaConfig
+from mnif_core.hypernetwork import HypernetworkConfig
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.kernels.choice import Implementation
 from mnif_core.latent_fitter import LatentFitter
-from mnif_core.mixture import MixtureConfig, MixtureSiren
+from mnif_core.mixture import MixtureConfig
+from mnif_core.modulation import Modulation, ModulationConfig
 from mnif_core.prior import LatentPrior, PriorConfig, SamplerName
 from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.observations import Observations
@@ -33,15 +37,18 @@ from mnif_core.signals.voxels import VoxelSignal
 
 Signal = ImageSignal | VoxelSignal | SceneSignal
 SIGNALS: dict[str, type[Signal]] = {signal.kind: signal for signal in (ImageSignal, VoxelSignal, SceneSignal)}
+MODULATIONS: dict[str, type[ModulationConfig]] = {
+    config.kind: config for config in (MixtureConfig, FunctaConfig, HypernetworkConfig)
+}
 INSTANCES = 64  # whose latents are fitted at once: bounds memory
-FORMAT, VERSION = "mnif-generative-field", 1
+FORMAT, VERSION = "mnif-generative-field", 2
 
 
 class GenerativeField:
     """A trained distribution over fields.
 
     Args:
-        mixture: the basis networks.
+        modulation: latents to networks.
         latents: `[s, h]` of the training instances.
         signal: what values mean and how they are shown.
         prior: p(phi), or none before stage 2.
@@ -51,14 +58,14 @@ class GenerativeField:
 
     def __init__(
         self,
-        mixture: MixtureSiren,
+        modulation: Modulation,
         latents: Tensor,
         signal: Signal,
         prior: LatentPrior | None = None,
         names: Sequence[str] = (),
         fitter: LatentFitter | None = None,
     ) -> None:
-        self.mixture = mixture.eval()
+        self.modulation = modulation.eval()
         self.latents = latents.detach()
         self.signal = signal
         self.prior = prior.eval() if prior is not None else None
@@ -72,7 +79,7 @@ class GenerativeField:
 
     def to(self, device: torch.device | str) -> "GenerativeField":
         """Move everything to `device` and return self."""
-        self.mixture.to(device)
+        self.modulation.to(device)
         self.latents = self.latents.to(device)
         if self.prior is not None:
             self.prior.to(device)
@@ -83,7 +90,7 @@ class GenerativeField:
     @torch.no_grad()
     def instance(self, latents: Tensor) -> InstanceNetworks:
         """Networks of `latents` `[s, h]`, or of one latent `[h]`."""
-        return self.mixture.instance(torch.atleast_2d(latents.to(self.device)))
+        return self.modulation.instance(torch.atleast_2d(latents.to(self.device)))
 
     def sample_latents(
         self, count: int, seed: int | None = None, sampler: SamplerName = "dpm++", steps: int = 25
@@ -157,7 +164,7 @@ class GenerativeField:
         """
         if self.fitter is None:
             raise ConfigError("latents of scenes are fitted to posed views, not to values at points")
-        config = self.mixture.config
+        config = self.modulation.config
         latents = []
         for index in torch.arange(len(observations.names)).split(INSTANCES):
             coordinates, targets = (part.to(self.device) for part in observations.observe(index))
@@ -166,7 +173,7 @@ class GenerativeField:
                     f"the data map {coordinates.shape[-1]} coordinates to {targets.shape[-1]} values, this field "
                     f"{config.in_dim} to {config.out_dim}; pass data of the field's own modality"
                 )
-            latents.append(self.fitter.fit(self.mixture, coordinates, targets))
+            latents.append(self.fitter.fit(self.modulation, coordinates, targets))
         return torch.cat(latents)
 
     def render(
@@ -195,13 +202,13 @@ class GenerativeField:
         config = {
             "format": FORMAT,
             "version": VERSION,
-            "mixture": asdict(self.mixture.config),
+            "modulation": {"kind": self.modulation.config.kind, **asdict(self.modulation.config)},
             "signal": {"kind": self.signal.kind, **asdict(self.signal)},
             "prior": asdict(self.prior.config) if self.prior is not None else None,
             "fitting": asdict(self.fitter.config) if self.fitter is not None else None,
             "names": self.names,
         }
-        weights = {f"mixture.{name}": value for name, value in self.mixture.state_dict().items()}
+        weights = {f"modulation.{name}": value for name, value in self.modulation.state_dict().items()}
         if self.prior is not None:
             weights |= {f"prior.{name}": value for name, value in self.prior.state_dict().items()}
         if self.fitter is not None:
@@ -247,25 +254,31 @@ class GenerativeField:
             ) from error
         except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise CheckpointError(f"{folder}: damaged ({error}); restore it or train again") from error
-        if not isinstance(config, dict) or config.get("format") != FORMAT or config.get("version") != VERSION:
-            raise CheckpointError(f"{folder / 'config.json'}: not a generative field of version {VERSION}; train again")
+        if not isinstance(config, dict) or config.get("format") != FORMAT or config.get("version") not in (1, VERSION):
+            raise CheckpointError(
+                f"{folder / 'config.json'}: not a generative field of version 1 to {VERSION}; train again"
+            )
         try:
+            if config["version"] == 1:  # the mixture was the only modulation
+                config["modulation"] = {"kind": "mixture", **config["mixture"]}
+                weights = {re.sub(r"^mixture\.", "modulation.", name): value for name, value in weights.items()}
             signal_config = dict(config["signal"])
             signal = SIGNALS[signal_config.pop("kind")](**signal_config)
-            mixture = MixtureSiren(MixtureConfig(**config["mixture"])).to(device)
+            modulation_config = dict(config["modulation"])
+            modulation = MODULATIONS[modulation_config.pop("kind")](**modulation_config).build().to(device)
             prior = LatentPrior(PriorConfig(**config["prior"])).to(device) if config["prior"] else None
             fitter = None
             if config.get("fitting"):
-                fitter = LatentFitter(FittingConfig(**config["fitting"]), mixture.config.latent_dim).to(device)
+                fitter = LatentFitter(FittingConfig(**config["fitting"]), modulation.config.latent_dim).to(device)
                 fitter.load_state_dict(_under("fitter.", weights))
-            mixture.load_state_dict(_under("mixture.", weights))
-            mixture.implementation = implementation
+            modulation.load_state_dict(_under("modulation.", weights))
+            modulation.implementation = implementation
             if prior is not None:
                 prior.load_state_dict(_under("prior.", weights))
         except (KeyError, TypeError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             raise CheckpointError(f"{folder}: weights and config.json do not fit ({reason}); train again") from error
-        return cls(mixture, latents, signal, prior, config["names"], fitter)
+        return cls(modulation, latents, signal, prior, config["names"], fitter)
 
 
 def _under(prefix: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:

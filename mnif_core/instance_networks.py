@@ -1,4 +1,4 @@
-"""One plain SIREN per instance: what is left of a mixture when it has been averaged.
+"""One plain SIREN per instance: what is left of a modulation when a latent has been chosen.
 
 Shape letters: s instances, p points, d coordinates, k values, i/o channels.
 """
@@ -17,11 +17,13 @@ from mnif_core.kernels.choice import Evaluate, Implementation, chosen
 class InstanceNetworks:
     """One plain SIREN per instance: what is left when the mixture has been averaged (Eq. 9). M is gone here.
 
+    Weights that all instances share may be one tensor, expanded.
+
     Attributes:
         weights: per layer `[s, o, i]`.
         biases: per layer `[s, o]`.
         w0: frequency scale.
-        output_activation: as in `MixtureConfig`.
+        output_activation: as in `ModulationConfig`.
         implementation: what evaluates them; see `kernels.choice`.
     """
 

@@ -1,4 +1,4 @@
-"""Finds the latents of instances for a mixture that is given, as it was trained to have them found.
+"""Finds the latents of instances for a modulation that is given, as it was trained to have them found.
 
 Shape letters: s instances, p points, d coordinates, k values, h latent.
 """
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mnif_core.errors import ConfigError
 from mnif_core.fitting import FittingConfig, InnerRates, fit_latents
 from mnif_core.inner_gradient import squared_error, squared_error_gradient
-from mnif_core.mixture import MixtureSiren
+from mnif_core.modulation import Modulation
 
 
 class LatentFitter(nn.Module):
@@ -33,31 +33,31 @@ class LatentFitter(nn.Module):
         if config.strategy != "auto-decoding" and config.learn_rates:
             self.rates = InnerRates(latent_dim, config.inner_rate)
 
-    def start(self, mixture: MixtureSiren, noise: Tensor) -> Tensor:
+    def start(self, modulation: Modulation, noise: Tensor) -> Tensor:
         """Latents to start from, N(mean, sigma^2 I), for standard normal `noise` `[s, h]`; zeros give the mean."""
-        return mixture.mean_latent().to(noise) + self.config.latent_std * noise
+        return modulation.mean_latent().to(noise) + self.config.latent_std * noise
 
-    def fit(self, mixture: MixtureSiren, coordinates: Tensor, targets: Tensor, noise: Tensor | None = None) -> Tensor:
-        """Latents `[s, h]` that bring a mixture's values at `coordinates` `[s, p, d]` to `targets` `[s, p, k]`.
+    def fit(self, modulation: Modulation, coordinates: Tensor, targets: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Latents `[s, h]` that bring a field's values at `coordinates` `[s, p, d]` to `targets` `[s, p, k]`.
 
         Args:
-            mixture: the basis networks.
+            modulation: latents to networks.
             coordinates: `[s, p, d]`.
             targets: `[s, p, k]`, in [-1, 1].
             noise: `[s, h]` of the start in training; none to start at the mean, as unseen instances do.
         """
         if noise is None:
-            noise = targets.new_zeros(len(targets), mixture.config.latent_dim)
-        init = self.start(mixture, noise)
+            noise = targets.new_zeros(len(targets), modulation.config.latent_dim)
+        init = self.start(modulation, noise)
 
         def gradient(latents: Tensor) -> Tensor:
-            return squared_error_gradient(mixture, latents, coordinates, targets)
+            return squared_error_gradient(modulation, latents, coordinates, targets)
 
         if self.config.strategy == "auto-decoding":
             return self._adam(init, gradient)
 
         def loss(latents: Tensor) -> Tensor:
-            return squared_error(mixture.instance(latents)(coordinates), targets)
+            return squared_error(modulation.instance(latents)(coordinates), targets)
 
         config = self.config
         second_order = config.strategy == "meta-learning" and torch.is_grad_enabled()

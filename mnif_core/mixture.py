@@ -4,31 +4,26 @@ Shape letters: s instances, p points, m bases, i/o channels, h latent, l layers 
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from mnif_core.errors import ConfigError
 from mnif_core.instance_networks import InstanceNetworks
-from mnif_core.kernels.choice import Implementation
+from mnif_core.modulation import Modulation, ModulationConfig
+from mnif_core.network_gradient import NetworkGradient
 from mnif_core.siren import linear_bias_uniform_, siren_uniform_
 
 CoefficientPolicy = Literal["latent", "layerwise", "shared"]
 
 
 @dataclass(frozen=True)
-class MixtureConfig:
+class MixtureConfig(ModulationConfig):
     """Shape of a mixture-SIREN. The defaults are the paper's NeRF configuration, (L, W, M, H) = (4, 64, 256, 128)."""
 
-    in_dim: int = 3
-    """Coordinate dimensions d."""
-    out_dim: int = 4
-    """Value dimensions k."""
-    hidden_layers: int = 4
-    """Hidden W x W layers L; there are L + 2 linear layers in all."""
-    width: int = 64
-    """Channels W of every hidden layer."""
+    kind: ClassVar[str] = "mixture"
+
     num_bases: int = 256
     """Basis networks M per layer."""
     latent_dim: int = 128
@@ -48,36 +43,23 @@ class MixtureConfig:
             )
 
     @property
-    def num_layers(self) -> int:
-        """Linear layers in all, L + 2."""
-        return self.hidden_layers + 2
-
-    @property
-    def layer_shapes(self) -> list[tuple[int, int]]:
-        """(out, in) channels of every linear layer, from coordinates to values."""
-        channels = [self.in_dim, *[self.width] * (self.hidden_layers + 1), self.out_dim]
-        return [(o, i) for i, o in zip(channels, channels[1:], strict=False)]
-
-    @property
-    def instance_parameters(self) -> int:
-        """Weights of one instance network (the paper's "inference" parameters)."""
-        return sum(o * i + o for o, i in self.layer_shapes)
-
-    @property
     def learnable_parameters(self) -> int:
         """Weights of all bases and of the projection with its bias; latents are not counted, as in the paper."""
         rows = self.num_bases * self.num_layers
         projection = rows * (self.latent_dim + 1) if self.coefficients == "latent" else 0
         return self.num_bases * self.instance_parameters + projection
 
+    def build(self) -> "MixtureSiren":
+        """See `ModulationConfig.build`."""
+        return MixtureSiren(self)
 
-class MixtureSiren(nn.Module):
+
+class MixtureSiren(Modulation):
     """M basis SIRENs per layer, averaged by coefficients into one small SIREN per instance (Eq. 6-10)."""
 
     def __init__(self, config: MixtureConfig) -> None:
         super().__init__()
-        self.config = config
-        self.implementation: Implementation = "auto"  # of the instance networks; not saved with the weights
+        self.config: MixtureConfig = config
         m = config.num_bases
         self.basis_weights = nn.ParameterList([torch.empty(m, o, i) for o, i in config.layer_shapes])
         self.basis_biases = nn.ParameterList([torch.empty(m, o) for o, _ in config.layer_shapes])
@@ -108,13 +90,6 @@ class MixtureSiren(nn.Module):
         alphas = self.projection(latents) if self.config.coefficients == "latent" else latents
         return alphas.unflatten(-1, (layers, bases))
 
-    def latent_gradient(self, coefficients: Tensor) -> Tensor:
-        """The transpose of `coefficients`: gradients of a loss by alpha `[s, l, m]` -> by phi `[s, h]`."""
-        if self.config.coefficients == "shared":
-            return coefficients.sum(1)
-        flat = coefficients.flatten(1)
-        return flat @ self.projection.weight if self.config.coefficients == "latent" else flat
-
     def instance(self, latents: Tensor) -> InstanceNetworks:
         """Average the bases into one network per latent (Eq. 8-9): one GEMM per layer, once per instance.
 
@@ -133,3 +108,14 @@ class MixtureSiren(nn.Module):
         return InstanceNetworks(
             tuple(weights), tuple(biases), self.config.w0, self.config.output_activation, self.implementation
         )
+
+    def latent_gradient(self, latents: Tensor, gradient: NetworkGradient) -> Tensor:
+        """See `Modulation.latent_gradient`: the transposes of `average` and of `coefficients`, which are linear."""
+        by_coefficient = [
+            gradient.weight(layer).flatten(1) @ weight.flatten(1).T + gradient.bias(layer) @ bias.T
+            for layer, (weight, bias) in enumerate(zip(self.basis_weights, self.basis_biases, strict=True))
+        ]
+        if self.config.coefficients == "shared":
+            return torch.stack(by_coefficient).sum(0)
+        flat = torch.cat(by_coefficient, 1)
+        return flat @ self.projection.weight if self.config.coefficients == "latent" else flat

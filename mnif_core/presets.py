@@ -1,7 +1,9 @@
-"""Named configurations: the paper's five, the small ones of its tables, and tiny ones for two CPU cores.
+"""Named configurations: the paper's five, the small ones of its tables, its rivals', and tiny ones for two CPU cores.
 
 The paper's columns of parameters do not all follow from its (L, W, M, H): image S has 5.93 M learnable and 17.0 K
 instance parameters (Table 1 says 4.6 M and 17.2 K), voxel S 5.13 M (Table 2 says 4.6 M). 4.6 M and 17.2 K are NeRF S.
+Functa's image row mixes two networks: 3.3 M and 8.602 GMACs have 8 hidden layers, 2,629.6 K an instance have 10.
+GEM's 3.299 GMACs are three hidden layers of 512, but a SIREN with its 921.3 K weights has three of 553 (3.77 GMACs).
 """
 
 from dataclasses import dataclass, replace
@@ -9,7 +11,10 @@ from typing import Literal
 
 from mnif_core.errors import ConfigError
 from mnif_core.fitting import FittingConfig
+from mnif_core.functa import FunctaConfig
+from mnif_core.hypernetwork import HypernetworkConfig
 from mnif_core.mixture import CoefficientPolicy, MixtureConfig
+from mnif_core.modulation import ModulationConfig
 from mnif_core.prior import PriorConfig
 
 Modality = Literal["image", "voxel", "scene"]
@@ -43,7 +48,7 @@ class Preset:
     """Everything that decides a run, but for data and seed."""
 
     modality: Modality
-    mixture: MixtureConfig
+    modulation: ModulationConfig
     fitting: FittingConfig
     stage_1: StageConfig
     prior: PriorConfig
@@ -72,19 +77,18 @@ def _mixture(
     return MixtureConfig(in_dim, out_dim, layers, width, bases, latent, coefficients, w0, output)  # type: ignore[arg-type]
 
 
-def _paper(modality: Modality, shape: tuple[int, int, int, int], epochs: int, **other: object) -> Preset:
+def _published(modality: Modality, modulation: ModulationConfig, epochs: int, **other: object) -> Preset:
     """A.2 and A.3. Where the paper is silent, the authors' scripts: w0, sigma, learned rates, schedule of the noise.
 
     Their rates, uniform in 0.005 to 0.1 and divided by the batch of 32, start here at their mean, 0.0525 / 32.
     """
-    mixture = _mixture(modality, shape, w0=50.0 if modality == "voxel" and shape[1] == 64 else 30.0)
     return replace(
         Preset(
             modality,
-            mixture,
+            modulation,
             FittingConfig(inner_rate=0.0525 / 32),
             StageConfig(epochs),
-            PriorConfig(mixture.latent_dim),
+            PriorConfig(modulation.latent_dim),
             StageConfig(1000),
             points=4096 if modality == "voxel" else None,
             validation_share=0.02,
@@ -93,6 +97,32 @@ def _paper(modality: Modality, shape: tuple[int, int, int, int], epochs: int, **
     )
 
 
+def _paper(modality: Modality, shape: tuple[int, int, int, int], epochs: int, **other: object) -> Preset:
+    w0 = 50.0 if modality == "voxel" and shape[1] == 64 else 30.0
+    return _published(modality, _mixture(modality, shape, w0), epochs, **other)
+
+
+# Adam moves all bases alike, so an averaged weight moves by the whole rate while it starts sqrt(M) smaller than a
+# basis's own: rates beyond 1e-3 make the loss so steep that inner steps overshoot, for good (3e-3 did, at w0 = 30)
+IMAGE_TINY = Preset(
+    "image",
+    _mixture("image", (2, 64, 64, 64)),
+    FittingConfig(inner_rate=0.01),
+    StageConfig(1000, "steps", batch_size=16, rate=1e-3, warmup_steps=50, clip_norm=1.0),
+    PriorConfig(64, width=512, ema_decay=0.99),
+    StageConfig(1500, "steps", batch_size=64, rate=1e-3),
+    resolution=32,
+    points=512,
+    validation_share=0.1,
+)
+VOXEL_TINY = replace(
+    IMAGE_TINY,
+    modality="voxel",
+    modulation=_mixture("voxel", (2, 64, 64, 64), w0=15.0),
+    fitting=FittingConfig(inner_rate=0.01, inner_clip=5.0),
+    stage_1=replace(IMAGE_TINY.stage_1, warmup_steps=100),
+    resolution=64,
+)
 PRESETS: dict[str, Preset] = {
     "image-s": _paper("image", (4, 64, 256, 1024), 800),
     "image-l": _paper("image", (5, 128, 384, 512), 800),
@@ -109,29 +139,35 @@ PRESETS: dict[str, Preset] = {
     "image-table-4": _paper("image", (2, 64, 64, 256), 800),
     "image-table-5": _paper("image", (2, 64, 256, 256), 800),
     "image-table-6": _paper("image", (5, 128, 256, 512), 800),
-    # Adam moves all bases alike, so an averaged weight moves by the whole rate while it starts sqrt(M) smaller than a
-    # basis's own: rates beyond 1e-3 make the loss so steep that inner steps overshoot, for good (3e-3 did, at w0 = 30)
-    "image-tiny": Preset(
+    # Functa's own rates; its inner loop is an instance's own, as ours
+    "image-functa": _published(
         "image",
-        _mixture("image", (2, 64, 64, 64)),
-        FittingConfig(inner_rate=0.01),
-        StageConfig(1000, "steps", batch_size=16, rate=1e-3, warmup_steps=50, clip_norm=1.0),
-        PriorConfig(64, width=512, ema_decay=0.99),
-        StageConfig(1500, "steps", batch_size=64, rate=1e-3),
-        resolution=32,
-        points=512,
-        validation_share=0.1,
+        FunctaConfig(2, 3, 8, 512, 256),
+        800,
+        fitting=FittingConfig(inner_rate=0.0525),
+        stage_1=StageConfig(800, rate=3e-6),
     ),
-    "voxel-tiny": Preset(
-        "voxel",
-        _mixture("voxel", (2, 64, 64, 64), w0=15.0),
-        FittingConfig(inner_rate=0.01, inner_clip=5.0),
-        StageConfig(1000, "steps", batch_size=16, rate=1e-3, warmup_steps=100, clip_norm=1.0),
-        PriorConfig(64, width=512, ema_decay=0.99),
-        StageConfig(1500, "steps", batch_size=64, rate=1e-3),
-        points=512,
-        validation_share=0.1,
+    "image-gem": _published(
+        "image",
+        HypernetworkConfig(2, 3, 3, 553, 1024, 106),
+        800,
+        fitting=FittingConfig("auto-decoding", latent_std=0.01),
     ),
+    "nerf-functa": _published(
+        "scene",
+        FunctaConfig(3, 4, 13, 512, 64),
+        2000,
+        fitting=FittingConfig(inner_rate=0.0525),
+        stage_1=StageConfig(2000, batch_size=8, rate=3e-6),
+        resolution=128,
+    ),
+    "image-tiny": IMAGE_TINY,
+    # as many learnable parameters as image-tiny (0.57 M)
+    "image-tiny-functa": replace(IMAGE_TINY, modulation=FunctaConfig(2, 3, 4, 340, 64)),
+    "image-tiny-hypernetwork": replace(IMAGE_TINY, modulation=HypernetworkConfig(2, 3, 2, 64, 64, 64)),
+    "voxel-tiny": VOXEL_TINY,
+    "voxel-tiny-functa": replace(VOXEL_TINY, modulation=FunctaConfig(3, 1, 4, 340, 64, w0=15.0)),
+    "voxel-tiny-hypernetwork": replace(VOXEL_TINY, modulation=HypernetworkConfig(3, 1, 2, 64, 64, 64, w0=15.0)),
 }
 
 

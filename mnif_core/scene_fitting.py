@@ -163,7 +163,7 @@ def fit_latent(field: GenerativeField, target: TargetViews, views: Tensor, fitti
     whitened = nn.Parameter(torch.zeros_like(mean))
 
     def networks() -> InstanceNetworks:
-        return field.mixture.instance((mean + spread @ whitened)[None])
+        return field.modulation.instance((mean + spread @ whitened)[None])
 
     def penalty() -> Tensor:
         return fitting.pull / len(views) * whitened.square().mean()

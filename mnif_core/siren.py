@@ -30,18 +30,30 @@ def linear_bias_uniform_(bias: Tensor, fan_in: int) -> Tensor:
         return bias.uniform_(-bound, bound)
 
 
+def scaled(weight: Tensor, factor: float) -> Tensor:
+    """`weight` `[s, o, i]` times `factor`; what is one tensor expanded to all instances stays one."""
+    return (weight[0] * factor).expand_as(weight) if _is_shared(weight) else weight * factor
+
+
 def batched_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Apply one linear layer per instance.
 
     Args:
         x: `[s, p, i]`.
-        weight: `[s, o, i]`.
+        weight: `[s, o, i]`; one tensor expanded to all instances is never copied for each.
         bias: `[s, o]`.
 
     Returns:
         `[s, p, o]`.
     """
+    if _is_shared(weight):
+        return x @ weight[0].T + bias.unsqueeze(1)
     return torch.baddbmm(bias.unsqueeze(1), x, weight.transpose(1, 2))
+
+
+def batched_linear_transposed(x: Tensor, weight: Tensor) -> Tensor:
+    """The transpose of `batched_linear`, without bias: `[s, p, o]` and `[s, o, i]` -> `[s, p, i]`."""
+    return x @ weight[0] if _is_shared(weight) else torch.bmm(x, weight)
 
 
 def batched_sine(x: Tensor, weight: Tensor, bias: Tensor, w0: float) -> Tensor:
@@ -49,4 +61,8 @@ def batched_sine(x: Tensor, weight: Tensor, bias: Tensor, w0: float) -> Tensor:
 
     w0 is folded into the weights: they are far smaller than the activations.
     """
-    return torch.sin(batched_linear(x, weight * w0, bias * w0))
+    return torch.sin(batched_linear(x, scaled(weight, w0), bias * w0))
+
+
+def _is_shared(weight: Tensor) -> bool:
+    return weight.stride(0) == 0

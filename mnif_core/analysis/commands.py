@@ -14,8 +14,10 @@ from rich.table import Table
 from mnif_core.analysis.bases import basis_similarity
 from mnif_core.analysis.efficiency import table
 from mnif_core.analysis.evaluation import closest_pairs, evaluate_images, evaluate_voxels, splits
+from mnif_core.errors import ConfigError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.metrics.extractors import inception_extractor, offline_extractor
+from mnif_core.mixture import MixtureSiren
 from mnif_core.reconstruction import load_observations
 from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.observations import Observations
@@ -71,7 +73,7 @@ def evaluate(
 
 def _fingerprint(field: GenerativeField, observations: Observations, settings: dict[str, Any]) -> str:
     digest = hashlib.sha256(json.dumps([settings, observations.names]).encode())
-    modules = [module for module in (field.mixture, field.prior, field.fitter) if module is not None]
+    modules = [module for module in (field.modulation, field.prior, field.fitter) if module is not None]
     tensors = [value for module in modules for value in module.state_dict().values()]
     for tensor in [*tensors, field.latents]:
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
@@ -82,7 +84,7 @@ def _fingerprint(field: GenerativeField, observations: Observations, settings: d
 
 def efficiency(fields: dict[str, GenerativeField], device: torch.device, output: Path | None) -> None:
     """Print the table of efficiency for all presets and `fields`; as JSON too, where `output` is given."""
-    rows = table(device, {name: (field.mixture.config, field.signal) for name, field in fields.items()})
+    rows = table(device, {name: (field.modulation.config, field.signal) for name, field in fields.items()})
     columns = ["learnable", "per instance", "GMACs", "GFLOPs", "latency", "instances/s", "peak memory", "follows"]
     shown = Table("", *columns, title=f"Per instance on {device} (paper's column in brackets)")
     for name, row in rows.items():
@@ -111,11 +113,17 @@ def efficiency(fields: dict[str, GenerativeField], device: torch.device, output:
 
 
 def bases(field: GenerativeField, output: Path) -> None:
-    """Draw |cosine| between bases, a panel per layer (Fig. 4), and print each layer's mean and largest."""
+    """Draw |cosine| between bases, a panel per layer (Fig. 4), and print each layer's mean and largest.
+
+    Raises:
+        ConfigError: the field's modulation is not a mixture.
+    """
+    if not isinstance(field.modulation, MixtureSiren):
+        raise ConfigError(f"a field of modulation '{field.modulation.config.kind}' has no bases; pass one of a mixture")
     matplotlib.use("agg")
     from matplotlib import pyplot
 
-    similarities = [similarity.detach().cpu() for similarity in basis_similarity(field.mixture)]
+    similarities = [similarity.detach().cpu() for similarity in basis_similarity(field.modulation)]
     figure, axes = pyplot.subplots(1, len(similarities), figsize=(3 * len(similarities), 3.4), squeeze=False)
     for index, (similarity, panel) in enumerate(zip(similarities, axes[0], strict=True)):
         image = panel.imshow(similarity, vmin=0, vmax=1, cmap="viridis")

@@ -7,6 +7,7 @@ from typing import Any
 
 from mnif_core.export.atomic import whole_folder
 from mnif_core.generative_field import GenerativeField
+from mnif_core.mixture import MixtureConfig
 from mnif_core.sheets import arrange, save_png, tiles
 
 PICTURE, SAMPLES, COLUMNS = "samples.png", 16, 8
@@ -48,7 +49,7 @@ field = GenerativeField.load("path/to/this/folder")
 
 ## Files
 
-`config.json`, `model.safetensors` (basis networks{prior}), `latents.safetensors` (of the {count} training instances).
+`config.json`, `model.safetensors` (modulation{prior}), `latents.safetensors` (of the {count} training instances).
 No file holds code.
 """
 USE = {
@@ -101,10 +102,12 @@ def _figures(run: Path | None) -> dict[str, Any]:
 
 
 def _card(field: GenerativeField, name: str, alt: str, figures: dict[str, Any]) -> str:
-    config, kind, sampled = field.mixture.config, field.signal.kind, field.prior is not None
-    shape = f"{config.hidden_layers}, {config.width}, {config.num_bases}, {config.latent_dim}"
+    config, kind, sampled = field.modulation.config, field.signal.kind, field.prior is not None
+    bases = {"basis networks M": f"{config.num_bases}"} if isinstance(config, MixtureConfig) else {}
     facts = {
-        "(L, W, M, H)": f"({shape})",
+        "modulation": config.kind,
+        "(L, W, H)": f"({config.hidden_layers}, {config.width}, {config.latent_dim})",
+        **bases,
         "learnable parameters": f"{config.learnable_parameters:,}",
         "parameters of one instance": f"{config.instance_parameters:,}",
         "training instances": f"{len(field.latents):,}",

@@ -14,6 +14,7 @@ from mnif_core.generative_field import GenerativeField
 from mnif_core.inner_gradient import squared_error
 from mnif_core.latent_fitter import LatentFitter
 from mnif_core.mixture import MixtureSiren
+from mnif_core.modulation import Modulation
 from mnif_core.presets import Preset, StageConfig
 from mnif_core.prior import LatentPrior
 from mnif_core.reconstruction import scores
@@ -72,12 +73,14 @@ def batch_of(number: int, size: int, count: int, seed: int) -> Tensor:
 class Objective(nn.Module):
     """Stage 1 as one module: latents are found or looked up, then compared (Alg. 1 and 2)."""
 
-    def __init__(self, mixture: MixtureSiren, fitter: LatentFitter, instances: int, orthogonality: float = 0.0) -> None:
+    def __init__(
+        self, modulation: Modulation, fitter: LatentFitter, instances: int, orthogonality: float = 0.0
+    ) -> None:
         super().__init__()
-        self.mixture, self.fitter, self.orthogonality = mixture, fitter, orthogonality
+        self.modulation, self.fitter, self.orthogonality = modulation, fitter, orthogonality
         self.table: LatentTable | None = None
         if fitter.config.strategy == "auto-decoding":
-            self.table = LatentTable(mixture.mean_latent(), instances, fitter.config.latent_std)
+            self.table = LatentTable(modulation.mean_latent(), instances, fitter.config.latent_std)
 
     def forward(
         self, index: Tensor, coordinates: Tensor, targets: Tensor, noise: Tensor, processes: int
@@ -86,8 +89,8 @@ class Objective(nn.Module):
         if self.table is not None:
             latents = self.table(index)
         else:
-            latents = self.fitter.fit(self.mixture, coordinates, targets, noise)
-        values = self.mixture.instance(latents)(coordinates)
+            latents = self.fitter.fit(self.modulation, coordinates, targets, noise)
+        values = self.modulation.instance(latents)(coordinates)
         losses = squared_error(values, targets)
         if self.table is None:
             loss = losses.mean()
@@ -95,7 +98,8 @@ class Objective(nn.Module):
             # processes are averaged, but the penalty sums over the batch
             loss = auto_decoding_loss(losses, latents, processes * self.fitter.config.weight_decay)
         if self.orthogonality > 0:
-            loss = loss + self.orthogonality * orthogonality_loss(self.mixture)
+            assert isinstance(self.modulation, MixtureSiren)
+            loss = loss + self.orthogonality * orthogonality_loss(self.modulation)
         return loss, values.detach()
 
 
@@ -112,13 +116,13 @@ class FieldStage:
         self.steps = self.config.steps(len(train.names))
         _require_divisible(self.config, fabric.world_size)
         self.objective = Objective(
-            MixtureSiren(preset.mixture),
-            LatentFitter(preset.fitting, preset.mixture.latent_dim),
+            preset.modulation.build(),
+            LatentFitter(preset.fitting, preset.modulation.latent_dim),
             len(train.names),
             preset.orthogonality,
         )
         self.rates = [self.config.rate]
-        optimizers: list[torch.optim.Optimizer] = [torch.optim.Adam(self.objective.mixture.parameters())]
+        optimizers: list[torch.optim.Optimizer] = [torch.optim.Adam(self.objective.modulation.parameters())]
         if self.objective.table is not None:
             self.rates.append(preset.latent_rate)
             optimizers.append(RowAdam(self.objective.table.parameters()))
@@ -131,8 +135,10 @@ class FieldStage:
         """The artefact as it stands."""
         objective = self.objective
         if latents is None:
-            latents = torch.zeros(0, self.preset.mixture.latent_dim, device=self.fabric.device)
-        return GenerativeField(objective.mixture, latents, self.train.signal, prior, self.train.names, objective.fitter)
+            latents = torch.zeros(0, self.preset.modulation.latent_dim, device=self.fabric.device)
+        return GenerativeField(
+            objective.modulation, latents, self.train.signal, prior, self.train.names, objective.fitter
+        )
 
     def latents(self) -> Tensor:
         """Of all training instances `[n, h]`: the table's, or found anew from the mean latent with all points."""
@@ -145,7 +151,7 @@ class FieldStage:
         self.objective.train()
         size, generator = self.config.batch_size, step_generator(self.seed, 1, number)
         index = batch_of(number, size, len(self.train.names), self.seed)
-        noise = torch.randn(size, self.preset.mixture.latent_dim, generator=generator)
+        noise = torch.randn(size, self.preset.modulation.latent_dim, generator=generator)
         chosen = None
         if self.preset.points is not None and self.preset.points < self.train.points:
             chosen = torch.randint(self.train.points, (size, self.preset.points), generator=generator)

@@ -14,6 +14,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from mnif_core.errors import CheckpointError, ConfigError, DataError
 from mnif_core.generative_field import GenerativeField
+from mnif_core.mixture import MixtureConfig
 from mnif_core.presets import Modality, Preset, preset
 from mnif_core.signals.observations import Observations, split
 from mnif_core.training.checkpoint import read_checkpoint, write_checkpoint
@@ -74,6 +75,8 @@ class Trainer:
         )
         if orthogonality < 0:
             raise ConfigError(f"orthogonality {orthogonality}: choose 0 or more")
+        if orthogonality > 0 and not isinstance(self.preset.modulation, MixtureConfig):
+            raise ConfigError(f"orthogonality {orthogonality}: only mixtures have bases; leave it out")
         if checkpoint_every < 1:
             raise ConfigError(f"checkpoint_every {checkpoint_every}: choose 1 or more")
         self.seed, self.checkpoint_every = seed, checkpoint_every

@@ -42,12 +42,12 @@ class Ablations:
 def rows() -> dict[str, dict[str, Preset]]:
     """Presets of every row of both tables."""
     tiny = PRESETS["image-tiny"]
-    mixture = tiny.mixture
+    mixture = tiny.modulation
 
     def with_policy(policy: Any, latent_dim: int, inner_rate: float) -> Preset:
         changed = replace(mixture, coefficients=policy, latent_dim=latent_dim)
         fitting = replace(tiny.fitting, inner_rate=inner_rate)
-        return replace(tiny, mixture=changed, fitting=fitting, prior=PriorConfig(latent_dim, width=512))
+        return replace(tiny, modulation=changed, fitting=fitting, prior=PriorConfig(latent_dim, width=512))
 
     layerwise = mixture.num_bases * mixture.num_layers
     return {
@@ -85,7 +85,7 @@ def run(preset: Preset, train: Observations, unseen: Observations, settings: Abl
         "train_psnr": float(train.signal.score(values, targets.to(field.device)).mean()),
         "unseen_psnr": float(scores(field, unseen).mean()),
         "seconds": seconds,
-        "learnable": preset.mixture.learnable_parameters,
+        "learnable": preset.modulation.learnable_parameters,
     }
 
 

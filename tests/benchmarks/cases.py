@@ -46,7 +46,7 @@ def mixture_of(name: str, device: torch.device) -> tuple[MixtureSiren, MixtureCo
 
 def shape_of(preset: Preset) -> dict[str, Any]:
     """The fields of its mixture."""
-    return dict(vars(preset.mixture))
+    return dict(vars(preset.modulation))
 
 
 def network_work(config: MixtureConfig, points: int, passes: float = 1.0, sine_passes: float = 1.0) -> Work:

@@ -26,8 +26,8 @@ def test_a_scene_comes_back_with_its_own_network(folder: Path) -> None:
     assert fitted_names(folder) == ["chair.v2", "own"]
     plain, moved = (read_fitted(folder, name, field.latents) for name in fitted_names(folder))
     assert torch.equal(plain.latent, latent) and not plain.weights
-    torch.testing.assert_close(plain.networks(field.mixture)(points), networks(points))
-    for weight, expected in zip(moved.networks(field.mixture).weights, own, strict=True):
+    torch.testing.assert_close(plain.networks(field.modulation)(points), networks(points))
+    for weight, expected in zip(moved.networks(field.modulation).weights, own, strict=True):
         assert torch.equal(weight, expected)
 
 

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from mnif_core.errors import CheckpointError, ConfigError
+from mnif_core.functa import FunctaConfig
 from mnif_core.generative_field import GenerativeField
+from mnif_core.hypernetwork import HypernetworkConfig
 from mnif_core.mixture import MixtureConfig, MixtureSiren
+from mnif_core.modulation import ModulationConfig
 from mnif_core.prior import LatentPrior, PriorConfig
 from mnif_core.signals.scenes import SceneSignal
 
@@ -36,6 +40,30 @@ def test_saved_and_loaded_it_samples_the_same(field: GenerativeField, tmp_path: 
         "model.safetensors",
     ]
     assert [p.name for p in (tmp_path / "run").iterdir()] == ["field"]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [FunctaConfig(3, 4, 1, 16, 6, w0=10.0), HypernetworkConfig(3, 4, 1, 16, 6, 8, 2, w0=10.0)],
+    ids=lambda config: config.kind,
+)
+def test_every_modulation_comes_back(field: GenerativeField, tmp_path: Path, config: ModulationConfig) -> None:
+    other = GenerativeField(config.build(), field.latents, field.signal, field.prior, field.names)
+    loaded = GenerativeField.load(other.save(tmp_path / "field"))
+    assert loaded.modulation.config == config
+    assert torch.equal(loaded.sample(2, seed=5), other.sample(2, seed=5))
+
+
+def test_folders_of_version_1_still_load(field: GenerativeField, tmp_path: Path) -> None:
+    folder = field.save(tmp_path / "field")
+    config = json.loads((folder / "config.json").read_text())
+    mixture = config.pop("modulation")
+    assert mixture.pop("kind") == "mixture"
+    (folder / "config.json").write_text(json.dumps(config | {"version": 1, "mixture": mixture}))
+    weights = load_file(folder / "model.safetensors")
+    older = {name.replace("modulation.", "mixture."): value for name, value in weights.items()}
+    save_file(older, folder / "model.safetensors")
+    assert torch.equal(GenerativeField.load(folder).sample(2, seed=5), field.sample(2, seed=5))
 
 
 def test_saving_again_replaces_the_folder(field: GenerativeField, tmp_path: Path) -> None:
@@ -87,7 +115,7 @@ def test_broken_folders_are_one_line(field: GenerativeField, tmp_path: Path) -> 
     assert "\n" not in str(caught.value) and str(folder) in str(caught.value)
     weights.write_bytes(whole)
     changed = json.loads(text)
-    changed["mixture"]["num_bases"] = 5
+    changed["modulation"]["num_bases"] = 5
     config.write_text(json.dumps(changed))
     with pytest.raises(CheckpointError, match="do not fit") as caught:
         GenerativeField.load(folder)

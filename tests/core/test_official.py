@@ -30,7 +30,7 @@ def test_outputs_agree(name: str, tree: str) -> None:
     data = {key.removeprefix(f"{tree}_"): value for key, value in tensors(arrays).items() if key.startswith(tree)}
     atol = {kind: meta["tolerance"][key] for kind, key in ATOL.items()}
     constants = meta["tree"][tree]["constants"]
-    assert field.mixture.config.w0 == constants["w0"]
+    assert field.modulation.config.w0 == constants["w0"]
     assert {"image": "image", "voxel": "voxel", "scene": "scene"}[constants["pred_type"]] == field.signal.kind
 
     torch.testing.assert_close(field.latents, data["contexts"])

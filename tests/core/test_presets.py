@@ -17,16 +17,28 @@ from mnif_core.presets import PRESETS, StageConfig, preset
         ("image-table-4", 0.623, 8707),
         ("image-table-5", 2.5, 8707),
         ("image-table-6", 22.3, 83331),
+        ("image-functa", 3.28, 2104323),  # Table 1 says 2,629.6 K
+        ("nerf-functa", 3.88, 3418628),
+        ("image-gem", 99.0, 922407),  # Table 1 says 921.3 K
     ],
 )
 def test_counts(name: str, millions: float, inference: int) -> None:
-    mixture = PRESETS[name].mixture
-    assert mixture.learnable_parameters / 1e6 == pytest.approx(millions, rel=0.006)
-    assert mixture.instance_parameters == inference
+    modulation = PRESETS[name].modulation
+    assert modulation.learnable_parameters / 1e6 == pytest.approx(millions, rel=0.006)
+    assert modulation.instance_parameters == inference
 
 
-def test_every_prior_has_the_mixtures_latents() -> None:
-    assert all(value.prior.latent_dim == value.mixture.latent_dim for value in PRESETS.values())
+def test_every_prior_has_the_modulations_latents() -> None:
+    assert all(value.prior.latent_dim == value.modulation.latent_dim for value in PRESETS.values())
+
+
+@pytest.mark.parametrize("name", ["image-tiny", "voxel-tiny"])
+@pytest.mark.parametrize("rival", ["functa", "hypernetwork"])
+def test_tiny_rivals_learn_as_many_parameters(name: str, rival: str) -> None:
+    ours, theirs = PRESETS[name].modulation, PRESETS[f"{name}-{rival}"].modulation
+    assert theirs.kind == rival
+    assert theirs.learnable_parameters == pytest.approx(ours.learnable_parameters, rel=0.02)
+    assert theirs.latent_dim == ours.latent_dim
 
 
 def test_epochs_become_steps() -> None:

@@ -44,7 +44,7 @@ def test_onnx_gives_what_torch_gives(kind: str, tmp_path: Path) -> None:
     path = export_instance(field, field.latents[1], tmp_path / "network.onnx")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     for points in (1, 777):
-        coordinates = torch.rand(points, field.mixture.config.in_dim) * 2 - 1
+        coordinates = torch.rand(points, field.modulation.config.in_dim) * 2 - 1
         given = dict(
             zip(
                 (output.name for output in session.get_outputs()),

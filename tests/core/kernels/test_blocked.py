@@ -131,7 +131,7 @@ from mnif_core.mixture import MixtureSiren
 from mnif_core.presets import PRESETS
 from mnif_core.signals.{module} import {signal}
 
-mixture = MixtureSiren(PRESETS["{preset}"].mixture)
+mixture = MixtureSiren(PRESETS["{preset}"].modulation)
 with torch.no_grad():
     decoded = {signal}().decode(mixture.instance(mixture.mean_latent()[None]), {options})
 assert decoded.shape == {shape} and 0 <= decoded.min() and decoded.max() <= 1
