@@ -29,7 +29,8 @@ from mnif_core.kernels.choice import Implementation
 from mnif_core.latent_fitter import LatentFitter
 from mnif_core.mixture import MixtureConfig
 from mnif_core.modulation import Modulation, ModulationConfig
-from mnif_core.prior import LatentPrior, PriorConfig, SamplerName
+from mnif_core.neighbour_sampling import Sampler, sample_between_neighbours
+from mnif_core.prior import LatentPrior, PriorConfig
 from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.observations import Observations
 from mnif_core.signals.scenes import SceneSignal
@@ -93,24 +94,26 @@ class GenerativeField:
         return self.modulation.instance(torch.atleast_2d(latents.to(self.device)))
 
     def sample_latents(
-        self, count: int, seed: int | None = None, sampler: SamplerName = "dpm++", steps: int = 25
+        self, count: int, seed: int | None = None, sampler: Sampler = "dpm++", steps: int = 25
     ) -> Tensor:
-        """Draw `[count, h]` new latents from the prior.
+        """Draw `[count, h]` new latents from the prior, or between training latents by the sampler `neighbours`.
 
         Raises:
             ConfigError: the field has no prior (stage 2 has not run).
         """
-        if self.prior is None:
-            raise ConfigError("this field has no prior; train stage 2 before sampling")
         generator = torch.Generator(self.device)
         if seed is None:
             generator.seed()
         else:
             generator.manual_seed(seed)
+        if sampler == "neighbours":
+            return sample_between_neighbours(self.latents, count, generator)
+        if self.prior is None:
+            raise ConfigError("this field has no prior; train stage 2 before sampling, or sample between 'neighbours'")
         return self.prior.sample(count, generator=generator, sampler=sampler, steps=steps)
 
     def sample(
-        self, count: int, seed: int | None = None, sampler: SamplerName = "dpm++", steps: int = 25, **decode: Any
+        self, count: int, seed: int | None = None, sampler: Sampler = "dpm++", steps: int = 25, **decode: Any
     ) -> Tensor:
         """New instances, decoded.
 
@@ -120,8 +123,8 @@ class GenerativeField:
         Args:
             count: how many.
             seed: same seed, same device, same result; none for a fresh draw.
-            sampler: `dpm++`, `ddim` or `ddpm`.
-            steps: reverse steps.
+            sampler: `dpm++`, `ddim` or `ddpm` for reverse diffusion, `neighbours` for Eq. 11.
+            steps: of reverse diffusion.
             **decode: handed to `decode`.
         """
         return self.decode(self.sample_latents(count, seed, sampler, steps), **decode)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnif_core.commands.field import FieldCommand
-from mnif_core.prior import SamplerName
+from mnif_core.neighbour_sampling import Sampler
 
 
 @dataclass
@@ -15,10 +15,10 @@ class Sample(FieldCommand):
     """How many."""
     seed: int = 0
     """Same seed, same device, same result."""
-    sampler: SamplerName = "dpm++"
-    """Reverse diffusion."""
+    sampler: Sampler = "dpm++"
+    """Reverse diffusion, or `neighbours`: between a training latent and one near to it (Eq. 11)."""
     steps: int = 25
-    """Reverse steps."""
+    """Reverse steps of diffusion."""
     resolution: int | None = None
     """Side in pixels or cells; none for the data's."""
 
