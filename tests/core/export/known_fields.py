@@ -1,4 +1,4 @@
-"""Fields whose shape and colours are known: sums of sines, written into a mixture of one basis by hand."""
+"""Fields whose shape and colours are known (sums of sines, written into a mixture by hand), and random ones."""
 
 import math
 from typing import Any
@@ -7,11 +7,20 @@ import torch
 
 from mnif_core.generative_field import GenerativeField
 from mnif_core.mixture import MixtureConfig, MixtureSiren
+from mnif_core.prior import LatentPrior, PriorConfig
+from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.signals.voxels import VoxelSignal
 
 CENTRE = (0.05, 0.0, 0.1)
 WAVE = math.pi  # per unit of the data
+
+SIGNALS: dict[str, Any] = {
+    "image": (ImageSignal(8, 8), 2, 3, "sine"),
+    "voxel": (VoxelSignal(12), 3, 1, "sine"),
+    "scene": (SceneSignal(), 3, 4, "none"),
+    "soft scene": (SceneSignal(density="softplus"), 3, 4, "none"),
+}
 
 
 def blob(kind: str, threshold: float = 2.5, latents: int = 2) -> GenerativeField:
@@ -51,3 +60,13 @@ def blob(kind: str, threshold: float = 2.5, latents: int = 2) -> GenerativeField
 def inside(points: torch.Tensor, threshold: float = 2.5) -> torch.Tensor:
     """Whether points `[n, 3]` in the data's frame are in the solid."""
     return (WAVE * (points - torch.tensor(CENTRE))).cos().sum(-1) > threshold
+
+
+def random_field(kind: str, prior: bool = False) -> GenerativeField:
+    """An untrained field of one of SIGNALS, whose three instances differ."""
+    torch.manual_seed(0)
+    signal, coordinates, values, output = SIGNALS[kind]
+    mixture = MixtureSiren(MixtureConfig(coordinates, values, 2, 32, 4, 6, w0=20.0, output_activation=output))
+    latents, latent_prior = torch.randn(3, 6), LatentPrior(PriorConfig(6, width=32, blocks=1))
+    latent_prior.fit_statistics(latents)
+    return GenerativeField(mixture, latents, signal, latent_prior if prior else None, ["a", "b", "c"])

@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -16,26 +15,8 @@ from PIL import Image
 from mnif_core.errors import ConfigError
 from mnif_core.export.instance_files import export_instance
 from mnif_core.export.turntable import Turntable
-from mnif_core.generative_field import GenerativeField
-from mnif_core.mixture import MixtureConfig, MixtureSiren
-from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.scenes import DENSITIES, SceneSignal
-from mnif_core.signals.voxels import VoxelSignal
-from tests.core.export.known_fields import WAVE, blob
-
-SIGNALS: dict[str, Any] = {
-    "image": (ImageSignal(8, 8), 2, 3, "sine"),
-    "voxel": (VoxelSignal(12), 3, 1, "sine"),
-    "scene": (SceneSignal(), 3, 4, "none"),
-    "soft scene": (SceneSignal(density="softplus"), 3, 4, "none"),
-}
-
-
-def random_field(kind: str) -> GenerativeField:
-    torch.manual_seed(0)
-    signal, coordinates, values, output = SIGNALS[kind]
-    mixture = MixtureSiren(MixtureConfig(coordinates, values, 2, 32, 4, 6, w0=20.0, output_activation=output))
-    return GenerativeField(mixture, torch.randn(3, 6), signal, names=["a", "b", "c"])
+from tests.core.export.known_fields import SIGNALS, WAVE, blob, random_field
 
 
 @pytest.mark.parametrize("kind", SIGNALS)
