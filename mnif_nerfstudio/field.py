@@ -10,6 +10,7 @@ from mnif_core.fitting import LatentTable
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.mixture import MixtureConfig, MixtureSiren
 from mnif_core.signals.scenes import DENSITIES, SceneSignal
+from mnif_nerfstudio.shown_network import ShownNetwork
 
 
 class MnifField(Field):
@@ -32,6 +33,7 @@ class MnifField(Field):
         self.mixture = MixtureSiren(config)
         self.latents = LatentTable(self.mixture.mean_latent(), num_scenes, latent_std)
         self.register_buffer("shown_latent", self.mixture.mean_latent()[None], persistent=False)
+        self.shown_network = ShownNetwork(self)
 
     def networks(self, latents: Tensor) -> InstanceNetworks:
         """Mix one network per latent `[scenes, h]`, in float32 also under autocast: SIREN does not bear half."""
@@ -39,7 +41,7 @@ class MnifField(Field):
             return self.mixture.instance(latents.float())
 
     def _values(self, positions: Tensor) -> Tensor:
-        return self.networks(self.shown_latent)(positions.reshape(1, -1, 3)).view(*positions.shape[:-1], 4)
+        return self.shown_network.networks()(positions.reshape(1, -1, 3)).view(*positions.shape[:-1], 4)
 
     def density_fn(self, positions: Tensor, times: Tensor | None = None) -> Tensor:
         """Density of the shown scene at `[..., 3]` -> `[..., 1]`, per unit length."""

@@ -17,10 +17,13 @@ from mnif_core.generative_field import GenerativeField
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.kernels.choice import Implementation
 from mnif_core.mixture import CoefficientPolicy, MixtureConfig
+from mnif_core.occupancy import Occupancy
 from mnif_core.prior import LatentPrior, PriorConfig
 from mnif_core.signals.scenes import SceneSignal
 from mnif_nerfstudio.field import MnifField
 from mnif_nerfstudio.shown_scene import ShownScene
+
+NOTHING = 1e-6  # opacity of rays that hit nothing
 
 
 @dataclass
@@ -166,15 +169,16 @@ class MnifModel(Model):
         assert isinstance(ray_bundle, RayBundle)
         scenes = _scenes_of(ray_bundle)
         if scenes is None:
-            latents = self.field.shown_latent
-        else:
-            scenes, counts = scenes.unique_consecutive(return_counts=True)
-            if counts.unique().numel() > 1:
-                raise ConfigError("a bundle needs the same number of rays of every scene, contiguous by scene")
-            latents = self.field.latents(scenes)
+            return self._render(self.field.shown_network.networks(), ray_bundle)
+        scenes, counts = scenes.unique_consecutive(return_counts=True)
+        if counts.unique().numel() > 1:
+            raise ConfigError("a bundle needs the same number of rays of every scene, contiguous by scene")
+        latents = self.field.latents(scenes)
         return self._render(self.field.networks(latents), ray_bundle) | {"latents": latents}
 
-    def _render(self, networks: InstanceNetworks, ray_bundle: RayBundle) -> dict[str, Tensor]:
+    def _render(
+        self, networks: InstanceNetworks, ray_bundle: RayBundle, occupancy: Occupancy | None = None
+    ) -> dict[str, Tensor]:
         scenes = networks.num_instances
         norms = ray_bundle.metadata.get("directions_norm")
         if norms is None:
@@ -185,28 +189,38 @@ class MnifModel(Model):
         if self.training:
             jitter = torch.rand(*origins.shape[:2], self.signal.samples_per_ray, device=origins.device)
         with torch.autocast(origins.device.type, enabled=False):
-            rendered = self.signal.render_rays(networks, origins.float(), directions.float(), jitter)
+            if occupancy is None:
+                rendered = self.signal.render_rays(networks, origins.float(), directions.float(), jitter)
+            else:
+                rendered = self.signal.render_filled(networks, occupancy, origins[0].float(), directions[0].float())
+        # where nothing is hit at all, as far as the samples go
+        depth = rendered.depth / rendered.accumulation.clamp(min=NOTHING)
+        depth = torch.where(rendered.accumulation < NOTHING, self.signal.depth_range(origins)[1], depth)
         return {
             "rgb": rendered.color.reshape(-1, 3),
             "accumulation": rendered.accumulation.reshape(-1, 1),
             # distance along the ray to what is hit, which nerfstudio's exporters expect: not z-depth, no background
-            "depth": (rendered.depth / rendered.accumulation.clamp(min=1e-6)).reshape(-1, 1) * norms.reshape(-1, 1),
+            "depth": depth.reshape(-1, 1) * norms.reshape(-1, 1),
         }
 
     @torch.no_grad()
     def get_outputs_for_camera_ray_bundle(self, camera_ray_bundle: RayBundle) -> dict[str, Tensor]:
         """One camera's picture: `rgb` `[height, width, 3]` in [0, 1], `accumulation` and `depth` `[height, width, 1]`.
 
-        All its rays show one scene, mixed once for the whole picture.
+        All its rays show one scene, mixed once for the whole picture; the shown scene once for all its pictures, its
+        empty space left out (see `SceneSignal.occupancy` for the tolerance). Pictures of data are exact.
         """
-        scenes = _scenes_of(camera_ray_bundle)
-        latent = self.field.shown_latent if scenes is None else self.field.latents(scenes.flatten()[:1])
-        networks = self.field.networks(latent)
+        scenes, occupancy = _scenes_of(camera_ray_bundle), None
+        if scenes is None:
+            networks = self.field.shown_network.networks()
+            occupancy = self.field.shown_network.occupancy(len(camera_ray_bundle) * self.signal.samples_per_ray)
+        else:
+            networks = self.field.networks(self.field.latents(scenes.flatten()[:1]))
         shape, chunk = camera_ray_bundle.origins.shape[:2], self.config.eval_num_rays_per_chunk
         parts = []
         for start in range(0, len(camera_ray_bundle), chunk):
             rays = camera_ray_bundle.get_row_major_sliced_ray_bundle(start, start + chunk).to(self.device)
-            parts.append(self._render(networks, rays))
+            parts.append(self._render(networks, rays, occupancy))
         outputs = {name: torch.cat([part[name] for part in parts]).view(*shape, -1) for name in parts[0]}
         outputs["rgb"] = outputs["rgb"].clamp(0.0, 1.0)
         return outputs

@@ -84,12 +84,15 @@ class SceneSignal:
         values = networks(points.flatten(1, 2)).unflatten(1, depths.shape[1:])
         return self._composite(values, depths, directions)
 
-    def _samples(self, origins: Tensor, directions: Tensor, jitter: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Depths `[..., n]` and points `[..., n, 3]` on rays `[..., 3]`."""
+    def depth_range(self, origins: Tensor) -> tuple[Tensor, Tensor]:
+        """Depths `[...]` of the first and the last sample on rays from `origins` `[..., 3]`."""
         shift = origins.norm(dim=-1) - self.camera_distance
         near = (self.near + shift).clamp(min=NEAREST)
-        far = torch.maximum(self.far + shift, near + NEAREST)
-        depths = sample_depths(near, far, self.samples_per_ray, jitter)
+        return near, torch.maximum(self.far + shift, near + NEAREST)
+
+    def _samples(self, origins: Tensor, directions: Tensor, jitter: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Depths `[..., n]` and points `[..., n, 3]` on rays `[..., 3]`."""
+        depths = sample_depths(*self.depth_range(origins), self.samples_per_ray, jitter)
         return depths, origins.unsqueeze(-2) + directions.unsqueeze(-2) * depths.unsqueeze(-1)
 
     def _composite(
