@@ -25,8 +25,8 @@ OUTPUT_COLUMNS = tl.constexpr(16)  # the smallest tile of a matrix product; valu
 @triton.jit
 def _phase(preactivation, turns):
     """What is left of the sine's argument, in turns in [-1/2, 1/2]."""
-    whole = (preactivation * turns + ROUND) - ROUND
-    return preactivation * turns - whole
+    whole = tl.fma(preactivation, turns, ROUND) - ROUND
+    return tl.fma(preactivation, turns, -whole)
 
 
 @triton.jit

@@ -19,8 +19,8 @@ from mnif_core.analysis.efficiency import peak_memory
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.kernels import fused, layered, tiny_cuda_nn
 from mnif_core.mixture import MixtureConfig, MixtureSiren
-from mnif_core.presets import PRESETS
 from mnif_core.signals.scenes import SceneSignal
+from tests.benchmarks.cases import mixture_of
 from tests.benchmarks.measuring import best
 
 EPOCHS, SCENES = 2000, 2458  # the paper's SRN Cars
@@ -64,13 +64,11 @@ def main(settings: Benchmark) -> int:
 
 def decoding(device: torch.device, sines_a_second: float, points: int = 128 * 128 * 32) -> list[Row]:
     """Networks alone, then whole views: NeRF S with one scene and with eight, image L."""
-    nerf, image = MixtureConfig(), PRESETS["image-l"].mixture
+    nerf, image = MixtureSiren(MixtureConfig()).to(device), mixture_of("image-l", device)[0]
     rows = []
-    for case, config, instances in (("NeRF S", nerf, 1), ("NeRF S, 8 scenes", nerf, 8), ("image L", image, 1)):
-        networks = (
-            MixtureSiren(config).to(device).instance(0.01 * torch.randn(instances, config.latent_dim, device=device))
-        )
-        networks = _detached(networks)
+    for case, mixture, instances in (("NeRF S", nerf, 1), ("NeRF S, 8 scenes", nerf, 8), ("image L", image, 1)):
+        config = mixture.config
+        networks = _detached(mixture.instance(0.01 * torch.randn(instances, config.latent_dim, device=device)))
         x = torch.rand(instances, points, config.in_dim, device=device) * 2 - 1
         arguments = x, networks.weights, networks.biases, networks.w0, networks.output_activation
         exact = layered.values(*arguments)

@@ -113,6 +113,9 @@ def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "choose 2 or more" in failing(["interpolate", str(run), "--size", "1"], capsys)
     assert "1 to 1000" in failing(["sample", str(run), "--steps", "0"], capsys)
     assert "gone.npy" in failing(["reconstruct", str(run), "--data", str(tmp_path / "gone.npy")], capsys)
+    assert "choose auto or torch" in failing(
+        ["sample", str(run), "--device", "cpu", "--implementation", "tcnn"], capsys
+    )
     assert "SRN layout" in failing(["reconstruct", str(scene)], capsys)
     assert "no image preset" in failing(["image", "--preset", "voxel-s"], capsys)
 
