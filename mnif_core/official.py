@@ -7,6 +7,7 @@ project counts centres, a shift of 1/256 in each coordinate.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,17 @@ def import_official(folder: Path, epoch: int | None = None, w0: float | None = N
     mixture = _mixture(weights_file, weights, float(w0), contexts.shape[1])
     prior = _prior(stage2, config, contexts) if config else None
     signal = _signal(mixture.config, stage2 / "config.yaml", config)
-    names = [f"instance_{index:06d}" for index in range(len(contexts))]
+    names = _numbered(len(contexts))
     return GenerativeField(mixture, contexts, signal, prior, names, _fitter(weights, mixture.config))
+
+
+def is_numbered(names: Sequence[str]) -> bool:
+    """Whether training instances are numbered in the data's order, as those of an imported field are."""
+    return list(names) == _numbered(len(names))
+
+
+def _numbered(count: int) -> list[str]:
+    return [f"instance_{index:06d}" for index in range(count)]
 
 
 def _epoch_file(folder: Path, epoch: int | None) -> Path:

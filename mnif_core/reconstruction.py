@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from rich.progress import track
 from torch import Tensor
 
 from mnif_core.errors import ConfigError
@@ -22,10 +23,10 @@ GRIDS = 8  # decoded at once: bounds memory
 
 
 @torch.no_grad()
-def scores(field: GenerativeField, observations: Observations) -> Tensor:
-    """The signal's score of each instance `[n]`, latents found from all its points."""
+def scores(field: GenerativeField, observations: Observations, latents: Tensor | None = None) -> Tensor:
+    """The signal's score of each instance `[n]`, for given `latents` `[n, h]`, or those found from all its points."""
     parts = []
-    latents = field.reconstruct(observations)
+    latents = field.reconstruct(observations) if latents is None else latents
     for index in torch.arange(len(latents)).split(INSTANCES):
         coordinates, targets = (part.to(field.device) for part in observations.observe(index))
         parts.append(observations.signal.score(field.instance(latents[index])(coordinates), targets))
@@ -33,11 +34,15 @@ def scores(field: GenerativeField, observations: Observations) -> Tensor:
 
 
 @torch.no_grad()
-def grid_iou(field: GenerativeField, observations: VoxelObservations) -> float | None:
-    """Mean intersection over union of whole grids at the data's resolution; none where the data has points only."""
+def grid_iou(field: GenerativeField, observations: VoxelObservations, latents: Tensor | None = None) -> float | None:
+    """Mean intersection over union of whole grids at the data's resolution; none where the data has points only.
+
+    For given `latents` `[n, h]`, or those found from all points.
+    """
     overlaps = []
-    latents = field.reconstruct(observations)
-    for index in torch.arange(len(latents)).split(GRIDS):
+    latents = field.reconstruct(observations) if latents is None else latents
+    blocks = torch.arange(len(latents)).split(GRIDS)
+    for index in track(blocks, "Whole grids", total=len(blocks), transient=True):
         theirs = observations.grids(index)
         if theirs is None:
             return None

@@ -1,10 +1,7 @@
 """The analysis commands: tables and pictures of what the other files of this folder compute."""
 
-import hashlib
-import json
 import os
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import torch
@@ -13,73 +10,68 @@ from rich.table import Table
 
 from mnif_core.analysis.bases import basis_similarity
 from mnif_core.analysis.efficiency import table
-from mnif_core.analysis.evaluation import closest_pairs, evaluate_images, evaluate_voxels, splits
+from mnif_core.analysis.evaluation import CLOSEST_PICTURES, EvaluationConfig, Subject, evaluate
+from mnif_core.analysis.image_evaluation import ImageSubject
+from mnif_core.analysis.results import write_json
+from mnif_core.analysis.scene_evaluation import SceneSubject
+from mnif_core.analysis.splits import scene_splits, splits
+from mnif_core.analysis.voxel_evaluation import VoxelSubject
+from mnif_core.demo.car_scenes import default_demo_root, make_demo_cars, make_demo_test_cars
 from mnif_core.errors import ConfigError
 from mnif_core.generative_field import GenerativeField
-from mnif_core.metrics.extractors import inception_extractor, offline_extractor
+from mnif_core.metrics.extractors import Extractor, inception_extractor, offline_extractor
 from mnif_core.mixture import MixtureSiren
 from mnif_core.reconstruction import load_observations
 from mnif_core.signals.images import ImageSignal
-from mnif_core.signals.observations import Observations
+from mnif_core.signals.scenes import SceneSignal
 
 
-def write_json(path: Path, content: Any) -> Path:
-    """Write JSON, replacing an older file only when it is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.tmp")
-    scratch.write_text(json.dumps(content, indent=1))
-    os.replace(scratch, path)
-    return path
-
-
-def evaluate(
+def evaluate_run(
     field: GenerativeField,
     data: Path | None,
-    count: int,
-    seed: int,
+    test_data: Path | None,
+    config: EvaluationConfig,
     inception: Path | None,
     skip_bad: bool,
     folder: Path,
 ) -> None:
-    """Write `evaluation.json` and `closest.png` into `folder`, print the figures as a table.
-
-    Figures of the same weights, data and settings are read, not computed again.
-    """
-    observations = load_observations(field, data, skip_bad)
-    parts = splits(field, observations)
-    settings = {"samples": count, "seed": seed, "inception": None if inception is None else str(inception)}
-    key = _fingerprint(field, observations, settings)
-    path = folder / "evaluation.json"
-    known = json.loads(path.read_text()) if path.exists() else {}
-    if known.get("key") == key:
-        print(f"{path}: weights, data and settings are unchanged")
-        figures = known["figures"]
-    elif isinstance(field.signal, ImageSignal):
-        device = field.device
-        extractor = offline_extractor(device) if inception is None else inception_extractor(inception, device)
-        figures = evaluate_images(field, parts, extractor, count, seed)
-    else:
-        figures = evaluate_voxels(field, parts, count, seed)
-    shown = Table("", "", title=f"{len(parts['train'].names)} training instances, {count} samples")
+    """Write `evaluation.json` and pictures of the closest pairs into `folder`, print the figures as a table."""
+    device = field.device
+    extractor = offline_extractor(device) if inception is None else inception_extractor(inception, device)
+    subject = _subject(field, data, test_data, config, extractor, skip_bad)
+    figures = evaluate(subject, extractor, config, folder)
+    shown = Table("", "", title=f"{len(field.latents)} training instances")
     for group, values in figures.items():
-        for name, value in values.items() if isinstance(values, dict) else [("", values)]:
-            shown.add_row(
-                f"{group}: {name}" if name else group, f"{value:.4f}" if isinstance(value, float) else str(value)
-            )
-    Console().print(shown)
-    write_json(path, {"key": key, "settings": settings, "figures": figures})
-    print(f"{path} | {closest_pairs(field, count, seed, folder / 'closest.png')}", flush=True)
+        shown.add_section()
+        shown.add_row(f"[bold]{group}")
+        for name, value in values.items():
+            shown.add_row(f"  {name}", f"{value:.5g}" if isinstance(value, float) else str(value))
+    Console(width=None if Console().is_terminal else 120).print(shown)
+    print(f"features: {extractor.name}, {extractor.preprocessing}")
+    pictures = [str(folder / name) for name in CLOSEST_PICTURES if (folder / name).exists()]
+    print(" | ".join([str(folder / "evaluation.json"), *pictures]), flush=True)
 
 
-def _fingerprint(field: GenerativeField, observations: Observations, settings: dict[str, Any]) -> str:
-    digest = hashlib.sha256(json.dumps([settings, observations.names]).encode())
-    modules = [module for module in (field.modulation, field.prior, field.fitter) if module is not None]
-    tensors = [value for module in modules for value in module.state_dict().values()]
-    for tensor in [*tensors, field.latents]:
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    for index in torch.arange(len(observations.names)).split(64):
-        digest.update(observations.observe(index)[1].cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+def _subject(
+    field: GenerativeField,
+    data: Path | None,
+    test_data: Path | None,
+    config: EvaluationConfig,
+    extractor: Extractor,
+    skip_bad: bool,
+) -> Subject:
+    if test_data is not None and data is not None and test_data.resolve() == data.resolve():
+        raise ConfigError(f"{test_data}: is the data that the run was trained on; pass other --test-data, or none")
+    if isinstance(field.signal, SceneSignal):
+        if data is None:
+            data = make_demo_cars(default_demo_root())
+            test_data = test_data or make_demo_test_cars()
+        return SceneSubject(field, *scene_splits(field.names, data, test_data), extractor, config)
+    test = None if test_data is None else load_observations(field, test_data, skip_bad)
+    parts = splits(field.names, load_observations(field, data, skip_bad), test)
+    if isinstance(field.signal, ImageSignal):
+        return ImageSubject(field, parts, extractor)
+    return VoxelSubject(field, parts, extractor)
 
 
 def efficiency(fields: dict[str, GenerativeField], device: torch.device, output: Path | None) -> None:

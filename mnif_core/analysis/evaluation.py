@@ -1,176 +1,141 @@
-"""The paper's row of figures for a trained field: reconstruction, generation, memorisation."""
+"""The paper's row of figures for a trained field of any modality: reconstruction, generation, memorisation.
 
-from collections.abc import Iterable
+Decoded instances are never held, only what is computed from them. What is evaluated on training data says so.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import numpy as np
 import torch
-import trimesh
-from numpy.typing import NDArray
-from rich.progress import track
 from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from mnif_core.errors import DataError
+from mnif_core.analysis.evaluation_config import EvaluationConfig
+from mnif_core.analysis.results import Figures, Results, digest
+from mnif_core.errors import ConfigError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.metrics.extractors import Extractor
 from mnif_core.metrics.fidelity import frechet_distance, kernel_distance, manifold
-from mnif_core.metrics.novelty import nearest, sample_novelty
-from mnif_core.metrics.shapes import POINTS, ShapeScores, shape_scores
-from mnif_core.reconstruction import grid_iou, scores
+from mnif_core.metrics.novelty import distances, nearest, sample_novelty
 from mnif_core.sheets import arrange, beside, save_png, tiles
-from mnif_core.signals.images import ImageObservations
-from mnif_core.signals.observations import Observations
-from mnif_core.signals.voxels import VoxelObservations, grid_mesh
 
-CHUNK = 64
-CLOSEST = 16  # pairs of sample and training instance on the picture
-REAL = "for comparison: real against real"
-NOISE = "for comparison: latents of noise"
-SPREAD = 20.0  # of such noise, in standard deviations of the training latents
-Split = dict[str, Observations]
+CHUNK = 64  # instances decoded at once: bounds memory
+DRAWN = 4096  # latents drawn at once: bounds memory
+CLOSEST = 16  # pairs of sample and training instance on a picture
+REAL = "yardstick, real against real"
+SAMPLES = "yardstick, samples against real"
+NOISE = "yardstick, noise against real"
 
 
-def splits(field: GenerativeField, data: Observations) -> Split:
-    """`train`: the instances that the field was trained on, in the order of its latents; `test`: all others.
+class Subject(Protocol):
+    """A field with its data, of one modality."""
 
-    Raises:
-        DataError: the data do not hold the field's training instances.
-    """
-    position = {name: index for index, name in enumerate(data.names)}
-    missing = [name for name in field.names if name not in position]
-    if missing:
-        raise DataError(
-            f"data without {missing[0]} and {len(missing) - 1} more of the run's; pass the run's own --data"
-        )
-    known = set(field.names)
-    rest = [index for index, name in enumerate(data.names) if name not in known]
-    parts = {"train": data.subset([position[name] for name in field.names])}
-    return parts | ({"test": data.subset(rest)} if rest else {})
+    field: GenerativeField
+    splits: list[str]
+    """Whose reconstruction to judge."""
+    references: int
+    """Instances that samples are compared with."""
+
+    def data(self) -> Iterable[Tensor | str | Path]:
+        """All data that figures follow from, to tell whether they have changed."""
+        ...
+
+    def reconstruction(self, split: str) -> dict[str, Any]:
+        """How well instances of a split are met."""
+        ...
+
+    def generation(self, latents: Tensor) -> Figures:
+        """How samples `[n, h]` compare with the data, and the same figures for real data and for noise."""
+        ...
+
+    def memorisation(self, latents: Tensor, folder: Path) -> dict[str, Any]:
+        """How near samples `[n, h]` lie to training instances; see `memorisation`."""
+        ...
 
 
-def evaluate_images(
-    field: GenerativeField, parts: Split, extractor: Extractor, count: int, seed: int
-) -> dict[str, Any]:
-    """Reconstruction of every split and generation against the training images.
+def evaluate(subject: Subject, extractor: Extractor, config: EvaluationConfig, folder: Path) -> Figures:
+    """All figures of a field; `evaluation.json` and pictures of the closest pairs are written into `folder`.
 
     Args:
-        field: of images, with a prior.
-        parts: as `splits` gives them.
-        extractor: of features.
-        count: samples.
-        seed: of the samples.
+        subject: of any modality.
+        extractor: that the subject uses.
+        config: what to draw.
+        folder: figures that it holds of the same weights, data and settings are taken from there.
+
+    Raises:
+        ConfigError: fewer than 4 samples.
     """
-    real = {name: _truth(observations) for name, observations in parts.items()}
-    features = {name: extractor.features(pictures, f"{name} images") for name, pictures in real.items()}
-    result: dict[str, Any] = {"extractor": extractor.name, "preprocessing": extractor.preprocessing}
-    distance = extractor.frechet_name
-    for name, observations in parts.items():
-        made = _decoded(field, field.reconstruct(observations))
-        psnr = scores(field, observations)
-        similarity = structural_similarity_index_measure(
-            made.permute(0, 3, 1, 2), real[name].permute(0, 3, 1, 2), data_range=1.0
-        )
-        ours = extractor.features(made, f"{name} reconstructions")
-        result[f"reconstruction, {name}"] = {
-            "instances": len(psnr),
-            "MSE": float((made - real[name]).square().mean()),
-            "PSNR": float(psnr.mean()),
-            "SSIM": float(torch.as_tensor(similarity)),
-            f"r{distance}": frechet_distance(features[name], ours),
-            **_manifold("r", features[name], ours),
-        }
-    latents = field.sample_latents(count, seed)
-    samples = _decoded(field, latents)
-    drawn = extractor.features(samples, "samples")
-    noise = extractor.features(_decoded(field, _noise_latents(field, count, seed)), "fields of noise latents")
-    halves = features["train"][torch.randperm(len(features["train"]), generator=torch.Generator().manual_seed(seed))]
-    middle = len(halves) // 2
-    result["generation"] = {"samples": count, **_generation(distance, features["train"], drawn)}
-    result[REAL] = _generation(distance, halves[:middle], halves[middle:])
-    result[NOISE] = _generation(distance, features["train"], noise)
-    result["memorisation"] = {
-        **sample_novelty(latents, field.latents),
-        **{f"{key}, features": value for key, value in sample_novelty(drawn, features["train"]).items()},
-    }
-    return result
+    field = subject.field
+    count = subject.references if config.samples is None else config.samples
+    if count < 4:
+        raise ConfigError(f"{count} samples say nothing about a distribution; draw 4 or more by --samples")
+    results = Results(folder / "evaluation.json", digest(field, subject.data()))
+    features = {"extractor": extractor.name, "preprocessing": extractor.preprocessing}
+    shown = features | {"views": config.views, "unseen_scenes": config.unseen_scenes}
+    for split in subject.splits:
+        name = f"reconstruction, {split}"
+        results.part(name, shown, lambda name=name, split=split: {name: subject.reconstruction(split)})  # type: ignore[misc]
+    if field.prior is None:
+        print("this field has no prior: there is nothing to say of samples", flush=True)
+        return results.figures
+    drawn = {"samples": count, "seed": config.seed, "sampler": config.sampler, "steps": config.steps}
+    latents = draw(field, count, config)
+    results.part("generation", features | drawn | {"views": config.views}, lambda: subject.generation(latents))
+    results.part(
+        "memorisation",
+        features | drawn,
+        lambda: {"memorisation": subject.memorisation(latents, folder)},
+        [folder / name for name in CLOSEST_PICTURES],
+    )
+    return results.figures
 
 
-def evaluate_voxels(field: GenerativeField, parts: Split, count: int, seed: int) -> dict[str, Any]:
-    """Reconstruction of every split and generation against the test shapes (training shapes, if there are none)."""
-    result: dict[str, Any] = {}
-    for name, observations in parts.items():
-        assert isinstance(observations, VoxelObservations)
-        errors, latents = [], field.reconstruct(observations)
-        for index in torch.arange(len(latents)).split(CHUNK):
-            coordinates, targets = (part.to(field.device) for part in observations.observe(index))
-            values = field.instance(latents[index])(coordinates).clamp(-1, 1)
-            errors.append(((values - targets) * 0.5).square().mean((1, 2)))
-        squared = torch.cat(errors)
-        result[f"reconstruction, {name}"] = {
-            "instances": len(squared),
-            "MSE": float(squared.mean()),
-            "PSNR": float((-10 * squared.clamp(min=1e-8).log10()).mean()),
-            "IoU near surfaces": float(scores(field, observations).mean()),
-            "IoU of grids": grid_iou(field, observations),
-        }
-    against = "test" if "test" in parts else "train"
-    observations = parts[against]
-    assert isinstance(observations, VoxelObservations)
-    references = _reference_clouds(observations)
-    if references is None:
-        return result
-    latents = field.sample_latents(count, seed)
-    for name, drawn in (("generation", latents), (NOISE, _noise_latents(field, count, seed))):
-        clouds = _clouds((field.decode(latent)[0].cpu().numpy() for latent in drawn), count, name)
-        found: dict[str, Any] = {"against": f"{len(references)} {against} shapes", "empty samples": count - len(clouds)}
-        result[name] = found | (_shape_figures(shape_scores(references, clouds)) if len(clouds) else {})
-    if against == "test":
-        known = parts["train"]
-        assert isinstance(known, VoxelObservations)
-        training = _reference_clouds(known.subset(range(min(count, len(known.names)))))
-        assert training is not None
-        result[REAL] = _shape_figures(shape_scores(references, training))
-    result["memorisation"] = sample_novelty(latents, field.latents)
-    return result
-
-
-def closest_pairs(field: GenerativeField, count: int, seed: int, path: Path) -> Path:
-    """Draw the samples that lie nearest to a training instance, each beside it, nearest first."""
-    latents = field.sample_latents(count, seed)
-    order = torch.cdist(latents, field.latents).min(1).values.argsort()[:CLOSEST]
-    near = nearest(latents[order], field.latents)
-    return save_png(arrange(beside(tiles(field, latents[order]), tiles(field, field.latents[near])), 8), path)
-
-
-def _truth(observations: Observations) -> Tensor:
-    assert isinstance(observations, ImageObservations)
-    return observations.images.float().cpu() / 255.0
-
-
-def _decoded(field: GenerativeField, latents: Tensor) -> Tensor:
-    parts = [field.decode(chunk).cpu() for chunk in latents.split(CHUNK)]
+def draw(field: GenerativeField, count: int, config: EvaluationConfig) -> Tensor:
+    """Sampled latents `[count, h]`, the first of them those of `GenerativeField.sample_latents`."""
+    starts = range(0, count, DRAWN)
+    sizes = [min(DRAWN, count - start) for start in starts]
+    parts = [
+        field.sample_latents(size, config.seed + (number << 32), config.sampler, config.steps)
+        for number, size in enumerate(sizes)
+    ]
     return torch.cat(parts)
 
 
-def _noise_latents(field: GenerativeField, count: int, seed: int) -> Tensor:
-    generator = torch.Generator(field.device).manual_seed(seed)
-    spread = SPREAD * field.latents.std(0)
-    noise = torch.randn(count, len(spread), generator=generator, device=field.device)
-    return field.latents.mean(0) + spread * noise
+def decoded(field: GenerativeField, latents: Tensor) -> Iterator[Tensor]:
+    """What `latents` stand for, on the CPU, a chunk after the other."""
+    return (field.decode(chunk).cpu() for chunk in latents.split(CHUNK))
 
 
-def _manifold(prefix: str, real: Tensor, made: Tensor) -> dict[str, float]:
+def noise_pictures(count: int, height: int, width: int) -> Iterator[Tensor]:
+    """Pictures of noise `[b, height, width, 3]`, `count` in all."""
+    generator = torch.Generator().manual_seed(0)
+    for chunk in torch.arange(count).split(CHUNK):
+        yield torch.rand(len(chunk), height, width, 3, generator=generator)
+
+
+def structural_similarity(made: Tensor, real: Tensor) -> Tensor:
+    """SSIM of each pair of pictures `[n, height, width, k]` in [0, 1]: `[n]`."""
+    pair = (made.permute(0, 3, 1, 2), real.permute(0, 3, 1, 2))
+    found = structural_similarity_index_measure(*pair, data_range=1.0, reduction="none")
+    return torch.atleast_1d(torch.as_tensor(found))
+
+
+def reconstruction_fidelity(extractor: Extractor, real: Tensor, made: Tensor) -> dict[str, float]:
+    """rFID, rPrecision and rRecall of features `[n, f]`."""
     found = manifold(real, made)
-    return {f"{prefix}Precision": found.precision, f"{prefix}Recall": found.recall}
-
-
-def _generation(distance: str, real: Tensor, made: Tensor) -> dict[str, float]:
-    found, kernel = manifold(real, made), kernel_distance(real, made)
     return {
-        distance: frechet_distance(real, made),
-        "KID" if distance == "FID" else "kernel distance": kernel[0],
+        f"r{extractor.frechet_name}": frechet_distance(real, made),
+        "rPrecision": found.precision,
+        "rRecall": found.recall,
+    }
+
+
+def generation_fidelity(extractor: Extractor, real: Tensor, made: Tensor) -> dict[str, float]:
+    """FID, KID, precision, recall, F1, density and coverage of features `[n, f]` and `[m, f]`, with k = 3."""
+    found = manifold(real, made)
+    return {
+        **picture_distances(extractor, real, made),
         "precision": found.precision,
         "recall": found.recall,
         "F1": found.f1,
@@ -179,28 +144,53 @@ def _generation(distance: str, real: Tensor, made: Tensor) -> dict[str, float]:
     }
 
 
-def _shape_figures(found: ShapeScores) -> dict[str, float]:
+def picture_distances(extractor: Extractor, real: Tensor, made: Tensor) -> dict[str, float]:
+    """FID and KID of features, called so only where they are of the network that FID is defined with."""
+    kernel = "KID" if extractor.is_inception else f"kernel distance ({extractor.name})"
     return {
-        "COV": found.coverage,
-        "MMD": found.minimum_matching_distance,
-        "1-NNA": found.nearest_neighbour_accuracy,
+        extractor.frechet_name: frechet_distance(real, made),
+        kernel: kernel_distance(real, made)[0],
     }
 
 
-def _reference_clouds(observations: VoxelObservations) -> Tensor | None:
-    if observations.bits is None:
-        return None
-    whole = (observations.grids(torch.tensor([index])) for index in range(len(observations.names)))
-    grids = (grid[0].float().numpy() for grid in whole if grid is not None)
-    return _clouds(grids, len(observations.names), "reference surfaces")
+def yardstick(extractor: Extractor, real: Tensor, other: Tensor, samples: Tensor, noise: Tensor) -> Figures:
+    """Distances from `real` features to `other` real ones, to samples' and to noise's, all of one number.
+
+    Distances depend on numbers: only here do they say how far samples are from what cannot be bettered.
+    """
+    count = min(len(real), len(other), len(samples), len(noise))
+    sets = {REAL: other, SAMPLES: samples, NOISE: noise}
+    return {
+        name: {"each": count, **picture_distances(extractor, real[:count], features[:count])}
+        for name, features in sets.items()
+    }
 
 
-def _clouds(grids: Iterable[NDArray[np.float32]], count: int, what: str) -> Tensor:
-    """2,048 points on the surface of every solid that is not empty `[r, p, 3]`."""
-    clouds = []
-    for index, grid in enumerate(track(grids, f"Surfaces, {what}", total=count)):
-        mesh = grid_mesh(grid)
-        if len(mesh.faces):
-            points = trimesh.sample.sample_surface(mesh, POINTS, seed=index)[0]
-            clouds.append(torch.from_numpy(np.asarray(points, dtype=np.float32)))
-    return torch.stack(clouds) if clouds else torch.zeros(0, POINTS, 3)
+CLOSEST_PICTURES = ("closest-in-latents.png", "closest-in-features.png")
+
+
+def memorisation(
+    field: GenerativeField,
+    samples: Tensor,
+    features: tuple[Tensor, Tensor],
+    training_pictures: Callable[[Tensor], Tensor],
+    folder: Path,
+) -> dict[str, Any]:
+    """Nearest training neighbours of samples in latent and in feature space, and pictures of the closest pairs.
+
+    Args:
+        field: of any modality.
+        samples: latents `[n, h]`.
+        features: of the samples' pictures `[n, f]` and of the training instances' `[s, f]`.
+        training_pictures: pictures of training instances, by their numbers.
+        folder: where the pictures go: the samples nearest to a training instance, each beside it, nearest first.
+    """
+    found: dict[str, Any] = {"samples": len(samples), "training instances": len(field.latents)}
+    spaces = {"latents": (samples, field.latents), "features": features}
+    for (space, (ours, theirs)), name in zip(spaces.items(), CLOSEST_PICTURES, strict=True):
+        found |= {f"{key}, {space}": value for key, value in sample_novelty(ours, theirs).items()}
+        order = distances(ours, theirs).argsort()[:CLOSEST].cpu()
+        near = nearest(ours[order.to(ours.device)], theirs).cpu()
+        pairs = beside(tiles(field, samples[order.to(samples.device)]), training_pictures(near))
+        save_png(arrange(pairs, 8), folder / name)
+    return found

@@ -1,10 +1,11 @@
 """The paper's tables and figures of a saved field, and the authors' own checkpoints."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from tyro.conf import Positional
+from tyro.conf import OmitArgPrefixes, Positional
 
+from mnif_core.analysis.evaluation_config import EvaluationConfig
 from mnif_core.commands.field import Device, FieldCommand, chosen_device, load_field
 
 
@@ -15,11 +16,9 @@ class Evaluate:
     run: Positional[Path]
     """A run's folder, or the field folder in it."""
     data: Path | None = None
-    """The data that the run was trained on, test instances among them; none for the demo set."""
-    samples: int = 256
-    """How many to draw (the paper: as many as its training or test set)."""
-    seed: int = 0
-    """Of the samples."""
+    """The data that the run was trained on; none for the demo set."""
+    test_data: Path | None = None
+    """Test instances that lie apart; none for those of --data that the run held out, or the test split of scenes."""
     inception: Path | None = None
     """Weights of the Inception network that FID is defined with; none for a network whose weights are installed, and
     whose scores are not FID."""
@@ -29,14 +28,16 @@ class Evaluate:
     """Leave unreadable files out, as in training."""
     device: Device = "auto"
     """Where to compute."""
+    settings: OmitArgPrefixes[EvaluationConfig] = field(default_factory=EvaluationConfig)
+    """What to draw, and how much to look at."""
 
     def run_command(self) -> None:
         """Do it."""
-        from mnif_core.analysis.commands import evaluate
+        from mnif_core.analysis.commands import evaluate_run
 
-        field = load_field(self.run, self.device)
+        run = load_field(self.run, self.device)
         folder = self.output or self.run
-        evaluate(field, self.data, self.samples, self.seed, self.inception, self.skip_bad, folder)
+        evaluate_run(run, self.data, self.test_data, self.settings, self.inception, self.skip_bad, folder)
 
 
 @dataclass

@@ -1,12 +1,12 @@
 """Networks that turn pictures into feature vectors, read from disk, never from the net."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from rich.progress import track
+from rich.progress import MofNCompleteColumn, Progress
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -35,11 +35,27 @@ class Extractor:
     apply: Callable[[Tensor], Tensor]
 
     @torch.no_grad()
-    def features(self, pictures: Tensor, what: str) -> Tensor:
-        """Features `[n, f]` of pictures `[n, height, width, 3]` in [0, 1], in batches, with progress."""
-        batches = pictures.split(BATCH)
-        shown = track(batches, f"Features of {what}", total=len(batches))
-        return torch.cat([self.apply(batch.permute(0, 3, 1, 2)) for batch in shown])
+    def features(self, pictures: Iterable[Tensor], count: int, what: str) -> Tensor:
+        """Features `[count, f]` on the CPU, with progress.
+
+        Args:
+            pictures: batches `[b, height, width, 3]` in [0, 1], made one after another: only features are kept.
+            count: pictures in all batches together.
+            what: plural name of the pictures, for the progress bar.
+        """
+        found = torch.empty(0)
+        done = 0
+        with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), transient=True) as progress:
+            task = progress.add_task(f"Features of {what}", total=count)
+            for batch in pictures:
+                for part in batch.split(BATCH):
+                    rows = self.apply(part.permute(0, 3, 1, 2)).cpu()
+                    if done == 0:
+                        found = rows.new_empty(count, rows.shape[1])
+                    found[done : done + len(rows)] = rows
+                    done += len(rows)
+                    progress.advance(task, len(rows))
+        return found[:done]
 
     @property
     def frechet_name(self) -> str:
@@ -86,9 +102,14 @@ def inception_extractor(weights: Path, device: torch.device) -> Extractor:
     return Extractor("inception-v3-compat", "quantised to uint8, torch-fidelity's resize to 299", True, apply)
 
 
-def module_extractor(name: str, module: nn.Module) -> Extractor:
-    """Any module from `[n, 3, height, width]` in [0, 1] to `[n, f]`."""
-    return Extractor(name, "none", False, module.eval())
+def module_extractor(name: str, module: nn.Module, preprocessing: str = "no resize, not quantised") -> Extractor:
+    """Any module from pictures `[n, 3, height, width]` in [0, 1] to features `[n, f]`, on the device of its weights.
+
+    `preprocessing` says what the module itself does to the pictures. Its scores are not FID.
+    """
+    device = next((weight.device for weight in module.parameters()), torch.device("cpu"))
+    network = module.eval()
+    return Extractor(name, preprocessing, False, lambda pictures: network(pictures.to(device)))
 
 
 def _resized(pictures: Tensor, side: int) -> Tensor:

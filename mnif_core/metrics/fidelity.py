@@ -6,11 +6,13 @@ Shape letters: n real, m generated, f features.
 from dataclasses import dataclass
 
 import torch
+from rich.progress import track
 from torch import Tensor
 
 from mnif_core.errors import ConfigError
 
-BLOCK = 4096  # rows of a distance matrix held at once: bounds memory
+ENTRIES = 1 << 24  # of a distance matrix held at once: bounds memory
+ROWS = 4096  # of features in double precision at once
 
 
 def frechet_distance(real: Tensor, generated: Tensor) -> float:
@@ -25,13 +27,22 @@ def frechet_distance(real: Tensor, generated: Tensor) -> float:
     Returns:
         At least 0, up to rounding.
     """
-    means, covariances = zip(*((x.mean(0), torch.cov(x.T)) for x in (real.double(), generated.double())), strict=True)
-    first, second = (torch.atleast_2d(covariance) for covariance in covariances)
+    (first_mean, first), (second_mean, second) = _moments(real), _moments(generated)
     # the trace of the root of a product is the sum of the roots of its eigenvalues, which are real and not negative
     values, vectors = torch.linalg.eigh(first)
     root = vectors * values.clamp(min=0).sqrt() @ vectors.T
     trace = torch.linalg.eigvalsh(root @ second @ root).clamp(min=0).sqrt().sum()
-    return float((means[0] - means[1]).square().sum() + first.trace() + second.trace() - 2 * trace)
+    return float((first_mean - second_mean).square().sum() + first.trace() + second.trace() - 2 * trace)
+
+
+def _moments(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean `[f]` and unbiased covariance `[f, f]` in double precision, block by block."""
+    mean = sum(rows.double().sum(0) for rows in features.split(ROWS)) / len(features)
+    scatter = torch.zeros(features.shape[1], features.shape[1], dtype=torch.float64, device=features.device)
+    for rows in features.split(ROWS):
+        centred = rows.double() - mean
+        scatter += centred.T @ centred
+    return torch.as_tensor(mean), scatter / (len(features) - 1)
 
 
 def kernel_distance(
@@ -103,7 +114,8 @@ def manifold(real: Tensor, generated: Tensor, k: int = 3) -> Manifold:
     real_radius, generated_radius = _radii(real, k), _radii(generated, k)
     inside_real = torch.zeros(len(generated), device=real.device)
     recalled, covered = [], []
-    for rows, radius in zip(real.split(BLOCK), real_radius.split(BLOCK), strict=True):
+    size = _rows(generated)
+    for rows, radius in zip(real.split(size), real_radius.split(size), strict=True):
         distances = torch.cdist(rows, generated)
         inside_real += (distances < radius.unsqueeze(1)).sum(0)
         recalled.append((distances < generated_radius).any(1))
@@ -118,4 +130,11 @@ def manifold(real: Tensor, generated: Tensor, k: int = 3) -> Manifold:
 
 def _radii(points: Tensor, k: int) -> Tensor:
     """Distance of every point to its k-th nearest other `[n]`."""
-    return torch.cat([torch.cdist(rows, points).kthvalue(k + 1, dim=1).values for rows in points.split(BLOCK)])
+    blocks = points.split(_rows(points))
+    shown = track(blocks, "Neighbours", total=len(blocks), transient=True, disable=len(blocks) == 1)
+    return torch.cat([torch.cdist(rows, points).kthvalue(k + 1, dim=1).values for rows in shown])
+
+
+def _rows(columns: Tensor) -> int:
+    """Rows of a distance matrix with a column for each of `columns` that may be held at once."""
+    return max(1, ENTRIES // len(columns))

@@ -1,27 +1,44 @@
-"""Whether samples are new, or copies of training instances."""
+"""Whether samples are new, or copies of training instances, in whatever space both are points."""
 
 import math
 
 import torch
 from torch import Tensor
 
-
-def nearest(latents: Tensor, training: Tensor) -> Tensor:
-    """Which of `training` `[s, h]` each of `latents` `[n, h]` lies nearest to: `[n]`."""
-    return torch.cdist(latents, training).argmin(1)
+ENTRIES = 1 << 24  # of a distance matrix held at once: bounds memory
 
 
-def sample_novelty(samples: Tensor, latents: Tensor) -> dict[str, float]:
-    """How far samples `[n, h]` lie from training latents `[s, h]`: a copy has distance 0.
+def nearest(points: Tensor, among: Tensor) -> Tensor:
+    """Which of `among` `[s, h]` each of `points` `[n, h]` lies nearest to: `[n]`."""
+    return torch.cat([torch.cdist(rows, among).argmin(1) for rows in points.split(_rows(among))])
+
+
+def distances(points: Tensor, among: Tensor) -> Tensor:
+    """Distance of each of `points` `[n, h]` to the nearest of `among` `[s, h]`: `[n]`, exactly 0 for a copy."""
+    return (points - among[nearest(points, among)]).norm(dim=1)
+
+
+def sample_novelty(samples: Tensor, training: Tensor) -> dict[str, float]:
+    """How far samples `[n, h]` lie from training instances `[s, h]`: a copy has distance 0.
 
     Returns:
-        Medians of the distance of a sample, and of a training latent, to the nearest (other) training latent, and
+        Medians of the distance of a sample, and of a training instance, to the nearest (other) training instance, and
         the first over the second.
     """
-    to_train = torch.cdist(samples, latents).min(1).values.median()
-    between = torch.cdist(latents, latents).fill_diagonal_(math.inf).min(1).values.median()
+    to_train = distances(samples, training).median()
+    between = []
+    for start in range(0, len(training), _rows(training)):
+        block = torch.cdist(training[start : start + _rows(training)], training)
+        rows = torch.arange(len(block), device=block.device)
+        block[rows, start + rows] = math.inf
+        between.append(block.min(1).values)
+    spread = torch.cat(between).median()
     return {
         "sample_distance": float(to_train),
-        "train_distance": float(between),
-        "novelty_ratio": float(to_train / between),
+        "train_distance": float(spread),
+        "novelty_ratio": float(to_train / spread),
     }
+
+
+def _rows(columns: Tensor) -> int:
+    return max(1, ENTRIES // len(columns))

@@ -3,13 +3,18 @@
 Shape letters: r reference shapes, g generated shapes, p points.
 """
 
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
+from rich.progress import track
+from scipy.spatial import KDTree
 from torch import Tensor
 
 POINTS = 2048
-CLOUDS = 16  # pairs of clouds compared at once: bounds memory
+ROWS = 32  # clouds that are compared with all others at once: bounds memory
 
 
 def chamfer_distances(first: Tensor, second: Tensor) -> Tensor:
@@ -20,16 +25,28 @@ def chamfer_distances(first: Tensor, second: Tensor) -> Tensor:
         second: `[g, q, 3]`.
 
     Returns:
-        `[r, g]`.
+        `[r, g]`, of `first`'s type.
     """
-    rows = []
-    for cloud in first:
-        parts = []
-        for others in second.split(CLOUDS):
-            squared = torch.cdist(cloud.expand(len(others), -1, -1), others).square()
-            parts.append(squared.min(1).values.mean(1) + squared.min(2).values.mean(1))
-        rows.append(torch.cat(parts))
-    return torch.stack(rows)
+    if first.device.type == "cuda":
+        return torch.stack([_brute(cloud, second) for cloud in first])
+    ours, theirs = ([KDTree(cloud) for cloud in clouds.numpy()] for clouds in (first, second))
+
+    def row(index: int) -> list[float]:
+        forward = [(tree.query(first[index].numpy())[0] ** 2).mean() for tree in theirs]
+        backward = [(ours[index].query(cloud)[0] ** 2).mean() for cloud in second.numpy()]
+        return [there + back for there, back in zip(forward, backward, strict=True)]
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return torch.tensor(list(pool.map(row, range(len(first)))), dtype=first.dtype)
+
+
+def _brute(cloud: Tensor, others: Tensor) -> Tensor:
+    """One row `[g]`, pair by pair and without the expansion of squares, which cancels near 0."""
+    found = []
+    for other in others:
+        squared = torch.cdist(cloud, other, compute_mode="donot_use_mm_for_euclid_dist").square()
+        found.append(squared.min(0).values.mean() + squared.min(1).values.mean())
+    return torch.stack(found)
 
 
 @dataclass(frozen=True)
@@ -40,7 +57,7 @@ class ShapeScores:
         coverage: share of reference shapes that are some generated shape's nearest (COV), in [0, 1].
         minimum_matching_distance: mean over reference shapes of the distance to the nearest generated one (MMD).
         nearest_neighbour_accuracy: share of all shapes whose nearest other shape is of their own set (1-NNA); 0.5 is
-            best, 1 says that the sets can be told apart.
+            best, 1 says that the sets can be told apart. Only for sets of one size.
     """
 
     coverage: float
@@ -49,15 +66,42 @@ class ShapeScores:
 
 
 def shape_scores(references: Tensor, generated: Tensor) -> ShapeScores:
-    """COV, MMD and 1-NNA of clouds `[r, p, 3]` and `[g, p, 3]` under the Chamfer distance (Achlioptas et al. 2018)."""
-    across = chamfer_distances(references, generated)
-    among_references, among_generated = (
-        chamfer_distances(x, x).fill_diagonal_(torch.inf) for x in (references, generated)
-    )
-    own = torch.cat([among_references.min(1).values, among_generated.min(1).values])
-    other = torch.cat([across.min(1).values, across.min(0).values])
+    """COV, MMD (Achlioptas et al. 2018) and 1-NNA (Yang et al. 2019) of clouds `[r, p, 3]` and `[g, p, 3]`.
+
+    Under the Chamfer distance. No matrix of all pairs is ever held.
+    """
+    matching, covering, matched = references.new_full((len(references),), torch.inf), None, None
+    for start, block in _blocks(references, generated, "Samples and references"):
+        matching[start : start + len(block)] = block.min(1).values
+        values, rows = block.min(0)
+        if covering is None or matched is None:
+            covering, matched = values, rows
+        else:
+            matched = torch.where(values < covering, rows + start, matched)
+            covering = torch.minimum(covering, values)
+    assert covering is not None and matched is not None
+    own = torch.cat([_among(references, "References"), _among(generated, "Samples")])
     return ShapeScores(
-        len(across.argmin(0).unique()) / len(references),
-        float(across.min(1).values.mean()),
-        float((own < other).float().mean()),
+        len(matched.unique()) / len(references),
+        float(matching.mean()),
+        float((own < torch.cat([matching, covering])).float().mean()),
     )
+
+
+def _among(clouds: Tensor, what: str) -> Tensor:
+    """Distance of every cloud to the nearest other one of its set `[r]`; each pair is compared once."""
+    nearest = clouds.new_full((len(clouds),), torch.inf)
+    for start, block in _blocks(clouds, None, what):
+        block.fill_diagonal_(torch.inf)
+        rows, columns = nearest[start : start + len(block)], nearest[start:]
+        torch.minimum(columns, block.min(0).values, out=columns)
+        torch.minimum(rows, block.min(1).values, out=rows)
+    return nearest
+
+
+def _blocks(first: Tensor, second: Tensor | None, what: str) -> Iterator[tuple[int, Tensor]]:
+    """Rows of a matrix of distances, with the number of the first; of `first` to itself from the diagonal on."""
+    starts = range(0, len(first), ROWS)
+    for start in track(starts, f"Distances: {what}", total=len(starts), transient=True):
+        rows = first[start : start + ROWS]
+        yield start, chamfer_distances(rows, first[start:] if second is None else second)
