@@ -1,6 +1,7 @@
 """Pictures of instances of any modality, side by side on one sheet."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,8 @@ from mnif_core.signals.voxels import VoxelObservations, VoxelSignal, grid_mesh
 if TYPE_CHECKING:
     import trimesh
 
-TILE, GUTTER = 128, 2
+TILE, GUTTER, FRAME = 128, 2, 3
+GREEN = (0.1, 0.7, 0.2)
 SHAPE_COLOUR = (0.45, 0.55, 0.70)
 AZIMUTH, ELEVATION = 0.7, 0.45  # radians, of the camera that shows shapes
 SHAPE_SCALE = 0.72  # shapes fill a cube, whose corners a camera at distance 1.3 would cut off
@@ -43,9 +45,17 @@ def tiles(field: GenerativeField, latents: Tensor, resolution: int | None = None
 
 
 def write_instances(
-    field: GenerativeField, latents: Tensor, path: Path, columns: int, resolution: int | None = None
+    field: GenerativeField,
+    latents: Tensor,
+    path: Path,
+    columns: int,
+    resolution: int | None = None,
+    marked: Collection[int] = (),
 ) -> None:
-    """Write a sheet of `latents` `[n, h]` to `path`, and for solids a folder of meshes beside it; say where."""
+    """Write a sheet of `latents` `[n, h]` to `path`, and for solids a folder of meshes beside it; say where.
+
+    The pictures numbered `marked` are framed.
+    """
     if isinstance(field.signal, VoxelSignal):
         meshes = field.signal.meshes(field.instance(latents), resolution)
         folder = path.with_suffix("")
@@ -56,7 +66,7 @@ def write_instances(
         pictures = [mesh_picture(mesh) for mesh in meshes]
     else:
         pictures = list(tiles(field, latents, resolution))
-    print(f"{len(pictures)} pictures on {save_png(arrange(pictures, columns), path)}", flush=True)
+    print(f"{len(pictures)} pictures on {save_png(arrange(pictures, columns, marked), path)}", flush=True)
 
 
 def true_tiles(observations: Observations, index: Tensor) -> Tensor | None:
@@ -87,18 +97,25 @@ def beside(left: Tensor, right: Tensor) -> list[Tensor]:
     return [picture for pair in zip(left, right, strict=True) for picture in pair]
 
 
-def arrange(pictures: list[Tensor], columns: int) -> Tensor:
-    """Pictures `[height, width, 3]` of one size in rows of `columns`, small ones enlarged: `[height, width, 3]`."""
+def arrange(pictures: list[Tensor], columns: int, marked: Collection[int] = ()) -> Tensor:
+    """Pictures `[height, width, 3]` of one size in rows of `columns`, small ones enlarged: `[height, width, 3]`.
+
+    Those numbered `marked` have a green frame.
+    """
     blank = [torch.ones_like(pictures[0])] * (-len(pictures) % columns)
-    framed = [_framed(picture) for picture in pictures + blank]
+    framed = [_framed(picture, number in marked) for number, picture in enumerate(pictures + blank)]
     return torch.cat([torch.cat(framed[i : i + columns], dim=1) for i in range(0, len(framed), columns)])
 
 
-def _framed(picture: Tensor) -> Tensor:
+def _framed(picture: Tensor, marked: bool) -> Tensor:
     enlarge = max(1, TILE // picture.shape[1])
     picture = picture.repeat_interleave(enlarge, 0).repeat_interleave(enlarge, 1)
     framed = picture.new_full((picture.shape[0] + GUTTER, picture.shape[1] + GUTTER, 3), 0.8)
     framed[: picture.shape[0], : picture.shape[1]] = picture
+    if marked:
+        inner = framed[FRAME : picture.shape[0] - FRAME, FRAME : picture.shape[1] - FRAME].clone()
+        framed[: picture.shape[0], : picture.shape[1]] = framed.new_tensor(GREEN)
+        framed[FRAME : picture.shape[0] - FRAME, FRAME : picture.shape[1] - FRAME] = inner
     return framed
 
 

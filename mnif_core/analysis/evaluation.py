@@ -22,6 +22,9 @@ from mnif_core.sheets import arrange, beside, save_png, tiles
 
 CHUNK = 64  # instances decoded at once: bounds memory
 DRAWN = 4096  # latents drawn at once: bounds memory
+NEIGHBOURS = 3  # k of precision, recall, density and coverage
+SEED_STEP = 1_000_003  # between the seeds of what is drawn at once; torch's generators heed 32 bits
+FEW = 64  # samples to draw at least: fewer say little, however few instances there are to compare with
 CLOSEST = 16  # pairs of sample and training instance on a picture
 REAL = "yardstick, real against real"
 SAMPLES = "yardstick, samples against real"
@@ -34,8 +37,8 @@ class Subject(Protocol):
     field: GenerativeField
     splits: list[str]
     """Whose reconstruction to judge."""
-    references: int
-    """Instances that samples are compared with."""
+    samples: int
+    """How many to draw by default."""
 
     def data(self) -> Iterable[Tensor | str | Path]:
         """All data that figures follow from, to tell whether they have changed."""
@@ -67,7 +70,7 @@ def evaluate(subject: Subject, extractor: Extractor, config: EvaluationConfig, f
         ConfigError: fewer than 4 samples.
     """
     field = subject.field
-    count = subject.references if config.samples is None else config.samples
+    count = subject.samples if config.samples is None else config.samples
     if count < 4:
         raise ConfigError(f"{count} samples say nothing about a distribution; draw 4 or more by --samples")
     results = Results(folder / "evaluation.json", digest(field, subject.data()))
@@ -96,7 +99,7 @@ def draw(field: GenerativeField, count: int, config: EvaluationConfig) -> Tensor
     starts = range(0, count, DRAWN)
     sizes = [min(DRAWN, count - start) for start in starts]
     parts = [
-        field.sample_latents(size, config.seed + (number << 32), config.sampler, config.steps)
+        field.sample_latents(size, config.seed + SEED_STEP * number, config.sampler, config.steps)
         for number, size in enumerate(sizes)
     ]
     return torch.cat(parts)
@@ -122,8 +125,10 @@ def structural_similarity(made: Tensor, real: Tensor) -> Tensor:
 
 
 def reconstruction_fidelity(extractor: Extractor, real: Tensor, made: Tensor) -> dict[str, float]:
-    """rFID, rPrecision and rRecall of features `[n, f]`."""
-    found = manifold(real, made)
+    """rFID, rPrecision and rRecall of features `[n, f]`; they need more than 3 instances."""
+    if len(real) <= NEIGHBOURS:
+        return {}
+    found = manifold(real, made, NEIGHBOURS)
     return {
         f"r{extractor.frechet_name}": frechet_distance(real, made),
         "rPrecision": found.precision,
@@ -132,8 +137,10 @@ def reconstruction_fidelity(extractor: Extractor, real: Tensor, made: Tensor) ->
 
 
 def generation_fidelity(extractor: Extractor, real: Tensor, made: Tensor) -> dict[str, float]:
-    """FID, KID, precision, recall, F1, density and coverage of features `[n, f]` and `[m, f]`, with k = 3."""
-    found = manifold(real, made)
+    """FID, KID, precision, recall, F1, density and coverage of features `[n, f]` and `[m, f]`, n and m above 3."""
+    if min(len(real), len(made)) <= NEIGHBOURS:
+        return {}
+    found = manifold(real, made, NEIGHBOURS)
     return {
         **picture_distances(extractor, real, made),
         "precision": found.precision,
@@ -159,6 +166,8 @@ def yardstick(extractor: Extractor, real: Tensor, other: Tensor, samples: Tensor
     Distances depend on numbers: only here do they say how far samples are from what cannot be bettered.
     """
     count = min(len(real), len(other), len(samples), len(noise))
+    if count < 2:
+        return {}
     sets = {REAL: other, SAMPLES: samples, NOISE: noise}
     return {
         name: {"each": count, **picture_distances(extractor, real[:count], features[:count])}

@@ -11,7 +11,7 @@ class EvaluationConfig:
 
     samples: int | None = None
     """Instances to draw; none for as many as there are to compare with (images: training images; solids and scenes:
-    test instances), as the paper's protocols want it."""
+    test instances), and at least 64."""
     seed: int = 0
     """Of the samples."""
     sampler: SamplerName = "dpm++"

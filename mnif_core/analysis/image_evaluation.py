@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mnif_core.analysis.evaluation import (
     CHUNK,
+    FEW,
     decoded,
     generation_fidelity,
     memorisation,
@@ -44,7 +45,7 @@ class ImageSubject:
         self.field, self.parts, self.extractor = field, parts, extractor
         self.signal = field.signal
         self.splits = list(parts)
-        self.references = len(parts["train"].names)
+        self.samples = max(FEW, len(parts["train"].names))
         self._real_features = cache(self._compute_real_features)
         self._sample_features = cache(self._compute_sample_features)
 

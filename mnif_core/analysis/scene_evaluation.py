@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mnif_core.analysis.evaluation import (
+    FEW,
     generation_fidelity,
     memorisation,
     noise_pictures,
@@ -71,7 +72,7 @@ class SceneSubject:
         self.splits += ["views held out of training scenes"] if self.signal.held_out_views else []
         self.splits += ["test"] if self.unseen else []
         self.reference = self.unseen or self.train
-        self.references = len(self.reference)
+        self.samples = max(FEW, len(self.reference))
 
     def data(self) -> Iterator[str | Path]:
         """See `Subject.data`."""
@@ -109,9 +110,7 @@ class SceneSubject:
             "samples": len(turns.unique()),
         }
         found: Figures = {"generation": figures | generation_fidelity(self.extractor, real, samples)}
-        if count > 1:
-            found |= yardstick(self.extractor, real[even], real[~even], samples[even], noise)
-        return found
+        return found | yardstick(self.extractor, real[even], real[~even], samples[even], noise)
 
     def memorisation(self, latents: Tensor, folder: Path) -> dict[str, Any]:
         """See `Subject.memorisation`; features are of one view by the same camera, of training scenes as fitted."""

@@ -12,24 +12,25 @@ from numpy.typing import NDArray
 from rich.progress import track
 from torch import Tensor
 
-from mnif_core.analysis.evaluation import CHUNK, NOISE, REAL, SAMPLES, memorisation
+from mnif_core.analysis.evaluation import CHUNK, FEW, NOISE, REAL, SAMPLES, memorisation
 from mnif_core.analysis.image_evaluation import latents_of, observed
 from mnif_core.analysis.results import Figures
 from mnif_core.analysis.splits import Split
 from mnif_core.generative_field import GenerativeField
 from mnif_core.metrics.extractors import Extractor
-from mnif_core.metrics.shapes import POINTS, ShapeScores, shape_scores
+from mnif_core.metrics.shapes import POINTS, shape_scores
 from mnif_core.reconstruction import grid_iou, scores
 from mnif_core.sheets import tiles, true_tiles
 from mnif_core.signals.voxels import VoxelObservations, grid_mesh
 
 DECODED = 4  # grids decoded at once: bounds memory
+YARDSTICK = 32  # shapes of each kind: Chamfer distances take milliseconds a pair
 
 
 class VoxelSubject:
     """A field of solids with its data.
 
-    Samples are compared with the test shapes, as in the paper; with training shapes where there are no others.
+    Samples are compared with equally many test shapes, as in the paper; with training shapes where there are no others.
 
     Args:
         field: of solids.
@@ -42,12 +43,7 @@ class VoxelSubject:
         self.parts = parts
         self.splits = list(parts)
         self.against = "test" if "test" in parts else "train"
-        train = self._part("train")
-        if self.against == "test":
-            self.reference, self.other = self._part("test"), train
-        else:
-            self.reference, self.other = (train.subset(range(i, len(train.names), 2)) for i in (0, 1))
-        self.references = len(self.reference.names)
+        self.samples = max(FEW, len(parts[self.against].names))
 
     def data(self) -> Iterator[Tensor | str]:
         """See `Subject.data`."""
@@ -75,27 +71,31 @@ class VoxelSubject:
         }
 
     def generation(self, latents: Tensor) -> Figures:
-        """See `Subject.generation`."""
-        references = self._true_clouds(self.reference)
+        """See `Subject.generation`. The yardstick's real shapes are two parts of the training shapes."""
+        references = self._true_clouds(self._part(self.against))
         if references is None:
             return {"generation": {"against": "nothing: the data know no whole grids"}}
         made = clouds(self._grids(latents), len(latents), "samples")
+        count = min(len(references), len(made))
         figures: dict[str, Any] = {
-            "against": f"{len(references)} {self.against} shapes",
-            "samples": len(latents),
-            "empty samples": len(latents) - len(made),
+            "against": f"{count} of {len(references)} {self.against} shapes",
+            "samples": count,
+            "empty samples": f"{len(latents) - len(made)} of {len(latents)}",
         }
-        figures |= shape_figures(shape_scores(references, made)) if len(made) else {}
-        count = min(len(references), len(self.other.names), max(1, len(made)))
-        other = self._true_clouds(self.other.subset(range(count)))
-        assert other is not None
-        generator = torch.Generator().manual_seed(0)
-        noise = torch.rand(count, POINTS, 3, generator=generator) - 0.5
-        found: Figures = {"generation": figures}
-        for name, drawn in ((REAL, other), (SAMPLES, made), (NOISE, noise)):
-            if len(drawn):
-                found[name] = {"each": count, **shape_figures(shape_scores(references[:count], drawn[:count]))}
-        return found
+        figures |= shape_figures(references[:count], made[:count]) if count else {}
+        train = self._part("train")
+        count = min(YARDSTICK, len(train.names) // 2, len(made))
+        if count == 0:
+            return {"generation": figures}
+        real = self._true_clouds(train.subset(range(2 * count)))
+        assert real is not None
+        noise = torch.rand(count, POINTS, 3, generator=torch.Generator().manual_seed(0)) - 0.5
+        sets = {REAL: real[1::2], SAMPLES: made[:count], NOISE: noise}
+        against = {"against": f"{count} train shapes", "each": count}
+        return {
+            "generation": figures,
+            **{name: against | shape_figures(real[0::2], shapes) for name, shapes in sets.items()},
+        }
 
     def memorisation(self, latents: Tensor, folder: Path) -> dict[str, Any]:
         """See `Subject.memorisation`."""
@@ -128,8 +128,9 @@ class VoxelSubject:
         return tiles(self.field, self.field.latents[index.to(self.field.device)]) if real is None else real
 
 
-def shape_figures(found: ShapeScores) -> dict[str, float]:
-    """COV, MMD and 1-NNA, named as in the literature."""
+def shape_figures(references: Tensor, shapes: Tensor) -> dict[str, float]:
+    """COV, MMD and 1-NNA of clouds `[r, p, 3]`, named as in the literature."""
+    found = shape_scores(references, shapes)
     return {
         "COV": found.coverage,
         "MMD": found.minimum_matching_distance,

@@ -34,23 +34,24 @@ class Sample(FieldCommand):
 
 @dataclass
 class Interpolate(FieldCommand):
-    """A grid of instances between four corners, bilinear in the latents (Fig. 3)."""
+    """A grid of instances between four corners, bilinear in the latents (Fig. 3, 7 and 8)."""
 
-    corners: tuple[int, int, int, int] = (0, 1, 2, 3)
-    """Training instances at the corners: top left, top right, bottom left, bottom right."""
+    corners: tuple[str, str, str, str] = ("0", "1", "2", "3")
+    """Training instances at the corners (top left, top right, bottom left, bottom right), by number or by a part of
+    their names, such as a class's folder."""
     size: int = 8
     """Instances along each side."""
+    views: int = 1
+    """Of scenes: cameras, a grid for each (Fig. 8: 9)."""
     resolution: int | None = None
     """Side in pixels or cells; none for the data's."""
 
     def run_command(self) -> None:
         """Do it."""
-        from mnif_core.sheets import write_instances
+        from mnif_core.analysis.interpolation import write_interpolation
 
-        field = self.load()
         output = self.output or self.run / "interpolation.png"
-        latents = field.bilinear(self.corners, self.size)
-        write_instances(field, latents, output, columns=self.size, resolution=self.resolution)
+        write_interpolation(self.load(), self.corners, self.size, self.views, self.resolution, output)
 
 
 @dataclass

@@ -45,3 +45,22 @@ def test_sets_that_cannot_be_told_apart_and_sets_that_can() -> None:
     assert alike.nearest_neighbour_accuracy < apart.nearest_neighbour_accuracy == 1
     assert alike.coverage > apart.coverage
     assert alike.minimum_matching_distance < apart.minimum_matching_distance
+
+
+def test_blocks_of_clouds_and_close_points_against_double_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mnif_core.metrics.shapes.ROWS", 3)
+    generator = torch.Generator().manual_seed(0)
+    references = torch.rand(7, 200, 3, generator=generator)
+    # points far closer to their neighbours than to the origin, where expanded squares cancel
+    generated = torch.cat([references[:4] + 1e-4, torch.rand(4, 200, 3, generator=generator)])
+    clouds = torch.cat([references, generated]).double()
+    squared = (clouds[:, None, :, None] - clouds[None, :, None]).square().sum(-1)
+    matrix = squared.min(2).values.mean(2) + squared.min(3).values.mean(2)
+    across = matrix[:7, 7:]
+    torch.testing.assert_close(chamfer_distances(references, generated), across.float(), rtol=1e-5, atol=1e-9)
+    found = shape_scores(references, generated)
+    assert found.coverage == len(across.argmin(0).unique()) / 7
+    assert found.minimum_matching_distance == pytest.approx(float(across.min(1).values.mean()), rel=1e-5)
+    own = matrix.clone().fill_diagonal_(torch.inf).argmin(1)
+    same = (own < 7) == (torch.arange(15) < 7)
+    assert found.nearest_neighbour_accuracy == pytest.approx(float(same.float().mean()))
