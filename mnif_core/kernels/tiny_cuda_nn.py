@@ -4,7 +4,8 @@ w0 goes into the weights. Biases are the weights of a unit that is always 1: amo
 with ones to a multiple of 16, the first padded one; in a hidden layer of width W, neuron W, whose sine is that of
 pi / 2 times the unit before. Hidden layers are therefore 16 wider.
 Usually tiny-cuda-nn is built for half precision. An argument of the sine in [16, 32) is then off by up to 0.008 radian
-(2^-7) in every layer, more than `auto` accepts; built with TCNN_HALF_PRECISION=0 it is as exact as float32.
+(2^-7) in every layer, and values of a trained image field by 2e-3 to 3e-3 (rms; half precision emulated): 0.05 dB of a
+PSNR of 36, 1 dB of 51, more than `auto` accepts. Built with TCNN_HALF_PRECISION=0 it is as exact as float32.
 Shape letters: s instances, p points, d coordinates, k values, i/o channels.
 """
 

@@ -1,7 +1,8 @@
-"""Compiles the Triton kernels for NVIDIA GPUs that need not be there; a process of its own, without the interpreter.
+"""Compiles what `fused` launches for NVIDIA GPUs that need not be there; a process of its own, without the interpreter.
 
-Prints one line of JSON: per binary its architecture, kernel, shape, registers and spilled bytes of a thread, and the
-shared memory of a program in bytes.
+Values and gradients are asked for as usual, with Triton told of a GPU; each launch ends once the kernel is compiled.
+Prints one line of JSON: per binary its architecture, kernel, precision and width, registers and spilled bytes of a
+thread, and the shared memory of a program in bytes.
 """
 
 import json
@@ -12,51 +13,73 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import torch
 import triton
 from triton.backends.compiler import GPUTarget
-from triton.compiler import ASTSource
+from triton.runtime import driver
+from triton.runtime.jit import JITFunction
 
-from mnif_core.kernels import fused, triton_siren
+from mnif_core.kernels import fused
+from tests.core.kernels.random_networks import random_networks
 
-COUNTS = ("points", "blocks", "chunks", "blocks_per_chunk")
 DUMP = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
 
 
-def compiled(kernel: Any, architecture: int, network: fused._Network, **constants: Any) -> dict[str, int]:
-    """Compile `kernel` as `fused` launches it."""
-    constants = network.constants() | constants
-    options = {name: constants.pop(name) for name in ("num_warps", "num_stages")}
-    signature, values, aligned = {}, {}, {}
-    for position, name in enumerate(kernel.arg_names):
-        if name in constants:
-            signature[name], values[(position,)] = "constexpr", constants[name]
-        elif name == "turns":
-            signature[name] = "fp32"
-        elif name in COUNTS:
-            signature[name] = "i32"
-        else:
-            signature[name], aligned[(position,)] = "*fp32", [["tt.divisibility", 16]]
-    source = ASTSource(kernel, signature, values, aligned)
-    binary = triton.compile(source, target=GPUTarget("cuda", architecture, 32), options=options)
+class AbsentGpu:
+    """What Triton asks of a driver before it launches."""
+
+    def __init__(self, architecture: int) -> None:
+        self.architecture = architecture
+
+    def get_current_target(self) -> GPUTarget:
+        return GPUTarget("cuda", self.architecture, 32)
+
+    def get_current_device(self) -> int:
+        return self.architecture  # Triton keeps its binaries by device
+
+    def get_current_stream(self, device: int) -> int:
+        return 0
+
+
+def compiled_by(run: Any) -> dict[str, Any]:
+    """The binaries, by kernel, that `run` would have launched."""
+    binaries: dict[str, Any] = {}
+    launch = JITFunction.run
+
+    def compile_only(self: Any, *args: Any, grid: Any, warmup: bool, **options: Any) -> None:
+        binaries[self.fn.__name__] = launch(self, *args, grid=grid, warmup=True, **options)
+
+    JITFunction.run = compile_only
+    try:
+        run()
+    finally:
+        JITFunction.run = launch
+    return binaries
+
+
+def usage(binary: Any) -> dict[str, int]:
+    """Registers and spilled bytes of a thread, shared bytes of a program."""
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         Path(file.name).write_bytes(binary.asm["cubin"])
-        usage = subprocess.run([DUMP, "-res-usage", file.name], capture_output=True, text=True, check=True).stdout
-    registers, stack = (int(re.search(rf"{name}:(\d+)", usage)[1]) for name in ("REG", "STACK"))  # type: ignore[index]
+        text = subprocess.run([DUMP, "-res-usage", file.name], capture_output=True, text=True, check=True).stdout
+    registers, stack = (int(re.search(rf"{name}:(\d+)", text)[1]) for name in ("REG", "STACK"))  # type: ignore[index]
     return {"registers": registers, "spilled": stack, "shared": binary.metadata.shared}
 
 
 def main() -> None:
-    """Compile every (architecture, kernel, precision, shape) of the JSON list in the first argument."""
+    """Compile both kernels for every (architecture, precision, shape) of the JSON list in the first argument."""
     results = []
-    for architecture, kernel, precision, (_, _, dims, width, hidden, outputs, output) in json.loads(sys.argv[1]):
-        network = fused._Network(dims, width, hidden, outputs, 30.0, output == "sine", precision)
-        forward = kernel == "forward"
-        constants = {"block": fused.block_of(network, forward)} | ({} if forward else {"want_coordinates": True})
-        function = getattr(triton_siren, f"{kernel}_kernel")
-        results.append(
-            {"architecture": architecture, "kernel": kernel, "precision": precision, "width": width}
-            | compiled(function, architecture, network, **constants)
-        )
+    for architecture, precision, (instances, points, dims, width, hidden, outputs, output) in json.loads(sys.argv[1]):
+        driver.set_active(AbsentGpu(architecture))
+        weights, biases = random_networks(instances, dims, width, hidden, outputs)
+        coordinates = torch.zeros(instances, points, dims, requires_grad=True)
+
+        def values_and_gradients(arguments: Any = (coordinates, weights, biases, 30.0, output, precision)) -> None:
+            fused.values(*arguments).sum().backward()
+
+        for name, binary in compiled_by(values_and_gradients).items():
+            case = {"architecture": architecture, "kernel": name, "precision": precision, "width": width}
+            results.append(case | usage(binary))
     print(json.dumps(results))
 
 
