@@ -8,6 +8,7 @@ import tyro
 from tyro.conf import subcommand
 
 from mnif_core.commands.analyse import Bases, Efficiency, Evaluate, ImportOfficial
+from mnif_core.commands.compare import Compare
 from mnif_core.commands.fit_scene import FitScene
 from mnif_core.commands.render import RenderScenes
 from mnif_core.commands.show import Interpolate, Reconstruct, Sample
@@ -21,6 +22,7 @@ Command = (
     | Annotated[Reconstruct, subcommand("reconstruct")]
     | Annotated[Interpolate, subcommand("interpolate")]
     | Annotated[Evaluate, subcommand("evaluate")]
+    | Annotated[Compare, subcommand("compare")]
     | Annotated[Bases, subcommand("bases")]
     | Annotated[Efficiency, subcommand("efficiency")]
     | Annotated[FitScene, subcommand("fit-scene")]

@@ -15,6 +15,8 @@ from mnif_core.modulation import Modulation, ModulationConfig
 from mnif_core.network_gradient import NetworkGradient
 from mnif_core.siren import linear_bias_uniform_, siren_uniform_
 
+SILU_GAIN = 1.68  # what SiLU divides the root mean square of a standard normal by
+
 
 @dataclass(frozen=True)
 class HypernetworkConfig(ModulationConfig):
@@ -48,7 +50,8 @@ class HypernetworkConfig(ModulationConfig):
 class HypernetworkSiren(Modulation):
     """An MLP with SiLU, whose last layer gives weights and biases, layer by layer.
 
-    At the start that layer's bias is a SIREN, and features of unit scale move each weight by about SIREN's own spread.
+    At the start the last layer's bias is a SIREN, which is what a latent of zero gives; features of unit norm move each
+    weight by SIREN's own spread, and hidden layers keep the scale of what they read.
     """
 
     def __init__(self, config: HypernetworkConfig) -> None:
@@ -58,22 +61,25 @@ class HypernetworkSiren(Modulation):
         self.hidden = nn.ModuleList([nn.Linear(i, o) for i, o in zip(channels, channels[1:], strict=False)])
         self.head = nn.Linear(channels[-1], config.instance_parameters)
         self.sizes = [size for o, i in config.layer_shapes for size in (o * i, o)]
-        self.reset_head()
+        self.reset_parameters()
 
     @torch.no_grad()
-    def reset_head(self) -> None:
-        """Initialise the last layer as described above."""
-        gain = 1.0 / math.sqrt(self.head.in_features)
+    def reset_parameters(self) -> None:
+        """Initialise as described above."""
+        for layer in self.hidden:
+            assert isinstance(layer, nn.Linear)
+            nn.init.normal_(layer.weight, std=SILU_GAIN / math.sqrt(layer.in_features))
+            nn.init.zeros_(layer.bias)
         rows = zip(self.head.bias.split(self.sizes), self.head.weight.split(self.sizes), strict=True)
         for index, (start, spread) in enumerate(rows):
             shape = self.config.layer_shapes[index // 2]
             if index % 2:
                 linear_bias_uniform_(start, shape[1])
-                linear_bias_uniform_(spread, shape[1]).mul_(gain)
+                linear_bias_uniform_(spread, shape[1])
             else:
                 first, w0 = index == 0, self.config.w0
                 siren_uniform_(start.view(shape), first, w0)
-                siren_uniform_(spread.unflatten(0, shape).transpose(1, 2), first, w0).mul_(gain)
+                siren_uniform_(spread.unflatten(0, shape).transpose(1, 2), first, w0)
 
     def instance(self, latents: Tensor) -> InstanceNetworks:
         """See `Modulation.instance`."""
