@@ -24,7 +24,7 @@ PRECISION: Precision = "tf32"
 fraction, an error of up to 5e-4 of each factor: values of a trained image field, in [-1, 1], move by 3e-4 (rms), its
 PSNR at 30 to 36 dB by less than 0.05 dB. `tf32x3`: in two parts, three products for one, as exact as float32."""
 
-# width: (points of a block forward, backward, warps); chosen so that registers suffice on sm_80 and sm_90: at most two of a thread spill
+# width: (points of a block forward, backward, warps): at most two registers of a thread spill on sm_80 and sm_90
 TILES = {32: (128, 64, 4), 64: (128, 32, 4), 128: (64, 32, 8)}
 MOST_VALUES = 16  # columns of the kernels' last product
 MOST_POINTS = 1 << 27  # offsets within an instance are 32 bits
