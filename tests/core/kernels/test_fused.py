@@ -8,8 +8,11 @@ import torch
 from torch import Tensor
 
 from mnif_core.errors import ConfigError
+from mnif_core.fitting import FittingConfig
+from mnif_core.inner_gradient import squared_error
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.kernels import blocked, choice, fused, layered
+from mnif_core.latent_fitter import LatentFitter
 from mnif_core.mixture import MixtureConfig, MixtureSiren
 from tests.core.kernels.random_networks import random_networks
 
@@ -154,6 +157,23 @@ def test_bases_and_latents_learn_through_the_kernels(device: torch.device) -> No
         mixture.implementation = implementation
         loss = mixture.instance(latents)(x).square().mean()
         return list(torch.autograd.grad(loss, [latents, *mixture.parameters()]))
+
+    ours, plain = gradients("triton"), [g.double().cpu() for g in gradients("torch")]
+    assert max(relative_errors(ours, plain)) < 5e-3
+
+
+def test_outer_step_of_meta_learning_goes_through_the_kernels(device: torch.device) -> None:
+    torch.manual_seed(0)
+    config = MixtureConfig(2, 3, 1, 32, num_bases=4, latent_dim=5, output_activation="sine")
+    mixture = MixtureSiren(config).to(device)
+    fitter = LatentFitter(FittingConfig(inner_steps=2, inner_rate=0.1), 5).to(device)
+    x, y = torch.rand(2, 30, 2, device=device), torch.rand(2, 30, 3, device=device)
+
+    def gradients(implementation: choice.Implementation) -> list[Tensor]:
+        mixture.implementation = implementation
+        latents = fitter.fit(mixture, x, y)
+        loss = squared_error(mixture.instance(latents)(x), y).sum()
+        return list(torch.autograd.grad(loss, [*mixture.parameters(), *fitter.parameters()]))
 
     ours, plain = gradients("triton"), [g.double().cpu() for g in gradients("torch")]
     assert max(relative_errors(ours, plain)) < 5e-3
