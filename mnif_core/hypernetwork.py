@@ -34,6 +34,9 @@ class HypernetworkConfig(ModulationConfig):
     """Frequency scale of the sines (Eq. 5)."""
     output_activation: Literal["none", "sine"] = "none"
     """Whether the last layer ends in a sine."""
+    start_scale: float = 1.0
+    """Weights of the networks at the start, in units of SIREN's; below 1 they start smooth, as a mixture of M bases
+    does, which starts at 1/sqrt(M)."""
 
     @property
     def learnable_parameters(self) -> int:
@@ -50,8 +53,8 @@ class HypernetworkConfig(ModulationConfig):
 class HypernetworkSiren(Modulation):
     """An MLP with SiLU, whose last layer gives weights and biases, layer by layer.
 
-    At the start the last layer's bias is a SIREN, which is what a latent of zero gives; features of unit norm move each
-    weight by SIREN's own spread, and hidden layers keep the scale of what they read.
+    At the start the last layer's bias is a SIREN (scaled), which is what a latent of zero gives; features of unit norm
+    move each weight by SIREN's own spread, and hidden layers keep the scale of what they read.
     """
 
     def __init__(self, config: HypernetworkConfig) -> None:
@@ -80,6 +83,7 @@ class HypernetworkSiren(Modulation):
                 first, w0 = index == 0, self.config.w0
                 siren_uniform_(start.view(shape), first, w0)
                 siren_uniform_(spread.unflatten(0, shape).transpose(1, 2), first, w0)
+        self.head.bias.mul_(self.config.start_scale)
 
     def instance(self, latents: Tensor) -> InstanceNetworks:
         """See `Modulation.instance`."""

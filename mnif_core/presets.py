@@ -162,12 +162,30 @@ PRESETS: dict[str, Preset] = {
         resolution=128,
     ),
     "image-tiny": IMAGE_TINY,
-    # as many learnable parameters as image-tiny (0.57 M)
-    "image-tiny-functa": replace(IMAGE_TINY, modulation=FunctaConfig(2, 3, 4, 340, 64)),
-    "image-tiny-hypernetwork": replace(IMAGE_TINY, modulation=HypernetworkConfig(2, 3, 2, 64, 64, 64)),
+    # as many learnable parameters as image-tiny (0.57 M); rates of their own, at the mixture's both fall to the mean
+    "image-tiny-functa": replace(
+        IMAGE_TINY,
+        modulation=FunctaConfig(2, 3, 4, 340, 64),
+        fitting=replace(IMAGE_TINY.fitting, inner_rate=0.5),
+        stage_1=replace(IMAGE_TINY.stage_1, rate=3e-4),
+    ),
+    "image-tiny-hypernetwork": replace(
+        IMAGE_TINY,
+        modulation=HypernetworkConfig(2, 3, 2, 64, 64, 64, output_activation="sine", start_scale=0.125),
+        stage_1=replace(IMAGE_TINY.stage_1, rate=3e-4),
+    ),
     "voxel-tiny": VOXEL_TINY,
-    "voxel-tiny-functa": replace(VOXEL_TINY, modulation=FunctaConfig(3, 1, 4, 340, 64, w0=15.0)),
-    "voxel-tiny-hypernetwork": replace(VOXEL_TINY, modulation=HypernetworkConfig(3, 1, 2, 64, 64, 64, w0=15.0)),
+    "voxel-tiny-functa": replace(
+        VOXEL_TINY,
+        modulation=FunctaConfig(3, 1, 4, 340, 64, w0=15.0),
+        fitting=replace(VOXEL_TINY.fitting, inner_rate=0.5),
+        stage_1=replace(VOXEL_TINY.stage_1, rate=3e-4),
+    ),
+    "voxel-tiny-hypernetwork": replace(
+        VOXEL_TINY,
+        modulation=HypernetworkConfig(3, 1, 2, 64, 64, 64, w0=15.0, output_activation="sine", start_scale=0.125),
+        stage_1=replace(VOXEL_TINY.stage_1, rate=3e-4),
+    ),
 }
 
 
