@@ -1,14 +1,14 @@
-"""Tables 4(a) and 5 of the paper on any images: `python -m tests.benchmarks.ablations --help`.
+"""Tables 4, 5 and 6 of the paper on any images: `python -m tests.benchmarks.ablations --help`.
 
-Every row trains the same mixture for the same number of outer steps, from the same seed; PSNR in dB of training and of
-unseen images, latents found as the row's strategy finds them. Prints the tables as they come out, and JSON.
+Rows of a table differ in what the table studies, and in nothing else: seed, split, batches and (but for Table 6, which
+studies it) outer steps are the same. Figures are those of `mnif evaluate`. Prints the tables, and JSON.
 """
 
 import json
-import time
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import tyro
@@ -16,93 +16,137 @@ from lightning_fabric import Fabric
 from rich.console import Console
 from rich.table import Table
 
+from mnif_core.analysis.evaluation import EvaluationConfig, evaluate
+from mnif_core.analysis.image_evaluation import ImageSubject
+from mnif_core.comparison import train_field
 from mnif_core.fitting import FittingConfig
+from mnif_core.generative_field import GenerativeField
+from mnif_core.metrics.extractors import offline_extractor
+from mnif_core.mixture import CoefficientPolicy, MixtureConfig
 from mnif_core.presets import PRESETS, Preset
 from mnif_core.prior import PriorConfig
-from mnif_core.reconstruction import scores
 from mnif_core.signals.image_files import load_images
 from mnif_core.signals.observations import Observations, split
 from mnif_core.training.stages import FieldStage
+
+TableName = Literal["4a", "4b", "4c", "5", "6"]
+TINY = PRESETS["image-tiny"]
+LONGER = (1, 2, 3)  # Table 6: 400, 800 and 1,200 epochs
 
 
 @dataclass
 class Ablations:
     """What to run."""
 
+    tables: tuple[TableName, ...] = ("4a", "4b", "4c", "5", "6")
+    """Coefficients (4a), number of bases (4b), latent dimensions (4c), how latents are found (5), length (6)."""
     data: Path | None = None
     """Images; none for the bundled photographs."""
     steps: int = 400
-    """Outer steps of every row."""
+    """Outer steps of every row; of the shortest row of Table 6."""
+    prior_steps: int = 1500
+    """Steps of stage 2, which only Table 6 has."""
+    samples: int = 256
+    """Samples to judge each row of Table 6 by."""
     seed: int = 0
-    """Of split, weights and batches."""
+    """Of split, weights, batches and samples."""
     resolution: int = 32
     """Side in pixels."""
 
 
-def rows() -> dict[str, dict[str, Preset]]:
-    """Presets of every row of both tables."""
-    tiny = PRESETS["image-tiny"]
-    mixture = tiny.modulation
-
-    def with_policy(policy: Any, latent_dim: int, inner_rate: float) -> Preset:
-        changed = replace(mixture, coefficients=policy, latent_dim=latent_dim)
-        fitting = replace(tiny.fitting, inner_rate=inner_rate)
-        return replace(tiny, modulation=changed, fitting=fitting, prior=PriorConfig(latent_dim, width=512))
-
-    layerwise = mixture.num_bases * mixture.num_layers
+def rows(table: TableName, settings: Ablations) -> dict[str, Preset]:
+    """Presets of every row of a table."""
+    mixture = TINY.modulation
+    assert isinstance(mixture, MixtureConfig)
+    if table == "4a":
+        # a step on coefficients themselves goes further: at the projected latents' rate both of these collapse
+        layerwise = mixture.num_bases * mixture.num_layers
+        return {
+            "shared": _changed("shared", mixture.num_bases, mixture.num_bases, 1e-3),
+            "layerwise": _changed("layerwise", mixture.num_bases, layerwise, 1e-3),
+            "latent": _changed("latent", mixture.num_bases, layerwise, 1e-2),
+        }
+    if table == "4b":
+        return {f"M = {bases}": _changed("latent", bases, 64, 1e-2) for bases in (16, 64, 256)}
+    if table == "4c":
+        return {f"H = {latent}": _changed("latent", 64, latent, 1e-2) for latent in (32, 64, 128)}
+    if table == "5":
+        decoding = FittingConfig("auto-decoding", 150, 5e-3, latent_std=0.01)
+        return {
+            "auto-decoding": replace(TINY, fitting=decoding, latent_rate=5e-3),
+            "first order, 3 steps": _fitted(strategy="first-order"),
+            "second order, 3 steps": TINY,
+            "second order, 5 steps": _fitted(inner_steps=5),
+        }
     return {
-        "Table 5": {
-            "meta-learning, second order": tiny,
-            "meta-learning, first order": replace(tiny, fitting=replace(tiny.fitting, strategy="first-order")),
-            "auto-decoding": replace(
-                tiny, fitting=FittingConfig("auto-decoding", 150, 5e-3, latent_std=0.01), latent_rate=5e-3
-            ),
-        },
-        "Table 4(a)": {
-            # a step on coefficients themselves goes further: at the projected latents' rate both of these collapse
-            "shared": with_policy("shared", mixture.num_bases, 1e-3),
-            "layerwise": with_policy("layerwise", layerwise, 1e-3),
-            "latent": with_policy("latent", layerwise, 1e-2),
-        },
+        f"{times * settings.steps} steps": replace(TINY, stage_1=replace(TINY.stage_1, length=times * settings.steps))
+        for times in LONGER
     }
 
 
-def run(preset: Preset, train: Observations, unseen: Observations, settings: Ablations) -> dict[str, float]:
-    """Train one row."""
+def _changed(policy: CoefficientPolicy, bases: int, latent: int, inner_rate: float) -> Preset:
+    return replace(
+        TINY,
+        modulation=replace(TINY.modulation, coefficients=policy, num_bases=bases, latent_dim=latent),  # type: ignore[call-arg]
+        fitting=replace(TINY.fitting, inner_rate=inner_rate),
+        prior=PriorConfig(latent, width=512),
+    )
+
+
+def _fitted(**changes: Any) -> Preset:
+    return replace(TINY, fitting=replace(TINY.fitting, **changes))
+
+
+def run(table: TableName, preset: Preset, parts: dict[str, Observations], settings: Ablations) -> dict[str, Any]:
+    """Train and evaluate one row."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    extractor = offline_extractor(device)
+    with tempfile.TemporaryDirectory() as scratch:
+        if table == "6":
+            preset = replace(preset, stage_2=replace(preset.stage_2, length=settings.prior_steps))
+            field = train_field(preset, parts["train"], settings.seed, device, None, Path(scratch)).field
+        else:
+            field = stage_1(preset, parts["train"], settings)
+        drawn = EvaluationConfig(samples=settings.samples, seed=settings.seed)
+        figures = evaluate(ImageSubject(field, parts, extractor), extractor, drawn, Path(scratch))
+    return {"learnable": preset.modulation.learnable_parameters, "figures": figures}
+
+
+def stage_1(preset: Preset, train: Observations, settings: Ablations) -> GenerativeField:
+    """A field without a prior."""
     torch.manual_seed(settings.seed)
     preset = replace(preset, stage_1=replace(preset.stage_1, length=settings.steps))
-    started = time.perf_counter()
-    stage = FieldStage(Fabric(devices=1), preset, train, unseen, settings.seed)
+    stage = FieldStage(Fabric(devices=1), preset, train, None, settings.seed)
     for number in range(settings.steps):
         stage.step(number)
-    seconds = time.perf_counter() - started
-    field = stage.field(latents=stage.latents())
-    known = train.subset(range(min(256, len(train.names))))
-    coordinates, targets = known.observe(torch.arange(len(known.names)))
-    with torch.no_grad():
-        values = field.instance(field.latents[: len(known.names)])(coordinates.to(field.device))
-    return {
-        "train_psnr": float(train.signal.score(values, targets.to(field.device)).mean()),
-        "unseen_psnr": float(scores(field, unseen).mean()),
-        "seconds": seconds,
-        "learnable": preset.modulation.learnable_parameters,
-    }
+    return stage.field(latents=stage.latents())
+
+
+def show(table: TableName, variants: dict[str, dict[str, Any]]) -> None:
+    """Print a table: the paper's columns."""
+    groups = {"train": "reconstruction, train", "unseen": "reconstruction, test", "samples": "generation"}
+    columns = [
+        (head, group, name)
+        for head, group in groups.items()
+        for name in next(iter(variants.values()))["figures"].get(group, {})
+        if name in ("PSNR", "rPrecision", "rRecall", "FID", "precision", "recall") or "Frechet" in name
+    ]
+    shown = Table("", "learnable", *[f"{head} {name}" for head, _, name in columns], title=f"Table {table}")
+    for name, row in variants.items():
+        figures = [f"{row['figures'][group][figure]:.4g}" for _, group, figure in columns]
+        shown.add_row(name, f"{row['learnable'] / 1e3:.1f} K", *figures)
+    Console(width=None if Console().is_terminal else 180).print(shown)
 
 
 def main(settings: Ablations) -> None:
-    """Run both tables."""
+    """Run the tables chosen."""
     torch.set_num_threads(min(2, torch.get_num_threads()))
     train, unseen = split(load_images(settings.data, settings.resolution), 0.1, settings.seed)
-    results = {
-        table: {name: run(preset, train, unseen, settings) for name, preset in variants.items()}
-        for table, variants in rows().items()
-    }
-    for table, variants in results.items():
-        shown = Table("", "train PSNR", "unseen PSNR", "seconds", "learnable", title=table)
-        for name, row in variants.items():
-            figures = [f"{row['train_psnr']:.2f}", f"{row['unseen_psnr']:.2f}", f"{row['seconds']:.0f}"]
-            shown.add_row(name, *figures, f"{row['learnable'] / 1e3:.1f} K")
-        Console().print(shown)
+    parts = {"train": train, "test": unseen}
+    results: dict[str, dict[str, Any]] = {}
+    for table in settings.tables:
+        results[table] = {name: run(table, preset, parts, settings) for name, preset in rows(table, settings).items()}
+        show(table, results[table])
     print(json.dumps(results))
 
 
