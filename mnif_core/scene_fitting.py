@@ -27,7 +27,7 @@ DEAD = 1e-6  # share of the widest direction's variance that every direction has
 class SceneFitting:
     """How a scene is found. The latent's prior is the Gaussian of the training latents."""
 
-    steps: int = 200
+    steps: int = 120
     """Adam steps on the latent."""
     rays: int = 512
     """Pixels drawn in each step."""
@@ -143,7 +143,7 @@ def mean_psnr(made: Tensor, truth: Tensor) -> float:
 
 @torch.no_grad()
 def nearest_training_scene(
-    field: GenerativeField, target: TargetViews, views: Tensor, rays: int = 1024, seed: int = 0
+    field: GenerativeField, target: TargetViews, views: Tensor, rays: int = 512, seed: int = 0
 ) -> int:
     """The training scene whose renders match `views` `[v]` of `target` best, judged by `rays` pixels."""
     origins, directions, colors = target.draw(views, rays, torch.Generator().manual_seed(seed))
