@@ -79,7 +79,7 @@ def evaluate(subject: Subject, extractor: Extractor, config: EvaluationConfig, f
     for split in subject.splits:
         name = f"reconstruction, {split}"
         results.part(name, shown, lambda name=name, split=split: {name: subject.reconstruction(split)})  # type: ignore[misc]
-    if field.prior is None:
+    if field.prior is None and config.sampler != "neighbours":
         print("this field has no prior: there is nothing to say of samples", flush=True)
         return results.figures
     drawn = {"samples": count, "seed": config.seed, "sampler": config.sampler, "steps": config.steps}

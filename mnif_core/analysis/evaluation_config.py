@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mnif_core.prior import SamplerName
+from mnif_core.neighbour_sampling import Sampler
 
 
 @dataclass(frozen=True)
@@ -14,8 +14,8 @@ class EvaluationConfig:
     test instances), and at least 64."""
     seed: int = 0
     """Of the samples."""
-    sampler: SamplerName = "dpm++"
-    """How latents are drawn."""
+    sampler: Sampler = "dpm++"
+    """How latents are drawn; `neighbours` between training latents (Eq. 11)."""
     steps: int = 25
     """Reverse steps of diffusion."""
     views: int = 512

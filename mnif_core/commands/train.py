@@ -42,7 +42,8 @@ class Image(Training):
     """Learn images: a folder, an .npz or .npy file, or the bundled photographs."""
 
     preset: str = "image-tiny"
-    """image-tiny, image-s, image-l, image-table-4, image-table-5, image-table-6."""
+    """image-tiny, image-s, image-l, image-table-4, image-table-5, image-table-6; of other modulations image-functa,
+    image-gem, image-tiny-functa, image-tiny-hypernetwork."""
 
     def run_command(self) -> None:
         """Do it."""
@@ -56,7 +57,7 @@ class Voxel(Training):
     """Learn solids: meshes, grids, IM-NET's hdf5, the authors' .pth, or the demo cars."""
 
     preset: str = "voxel-tiny"
-    """voxel-tiny, voxel-s, voxel-l."""
+    """voxel-tiny, voxel-s, voxel-l; of other modulations voxel-tiny-functa, voxel-tiny-hypernetwork."""
 
     def run_command(self) -> None:
         """Do it."""

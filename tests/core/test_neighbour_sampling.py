@@ -1,7 +1,9 @@
 """Samples of Eq. 11 lie between a training latent and one of its nearest."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,6 +11,7 @@ from mnif_core import GenerativeField
 from mnif_core.cli import main
 from mnif_core.errors import ConfigError
 from mnif_core.neighbour_sampling import sample_between_neighbours
+from mnif_core.signals.image_files import load_images
 from tests.core.test_cli import save_field
 
 
@@ -39,6 +42,11 @@ def test_a_field_without_prior_can_be_sampled(tmp_path: Path) -> None:
         field.sample(3)
     assert main(["sample", str(run), "--sampler", "neighbours", "--count", "2"]) == 0
     assert (run / "samples-seed-0.png").exists()
+    np.save(tmp_path / "data.npy", np.random.default_rng(0).integers(0, 255, (7, 8, 8, 3), dtype=np.uint8))
+    field.names = load_images(tmp_path / "data.npy", 8).names[:5]
+    field.save(run / "field")
+    assert main(["evaluate", str(run), "--data", str(tmp_path / "data.npy"), "--sampler", "neighbours"]) == 0
+    assert "precision" in json.loads((run / "evaluation.json").read_text())["figures"]["generation"]
 
 
 def test_one_latent_has_no_neighbour() -> None:
