@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from mnif_core.cli import main
 from mnif_core.demo.car_scenes import make_demo_cars
 from mnif_core.generative_field import GenerativeField
 from tests.end_to_end.conftest import FIT_STEPS, PRIOR_STEPS, Finished, Tools, short_run
@@ -38,6 +39,17 @@ def test_train_leaves_artefact_sheet_and_summary(trained: tuple[Path, Finished])
 def test_short_training_learns(trained: tuple[Path, Finished]) -> None:
     # an all-white picture of these cars scores about 12 dB
     assert json.loads((trained[0] / "summary.json").read_text())["held_out_psnr_db"] > 14
+
+
+def test_evaluate_gives_the_runs_own_number(few_cars: Path, tiny_run: Path, tmp_path: Path) -> None:
+    arguments = ["evaluate", str(tiny_run), "--data", str(few_cars), "--output", str(tmp_path)]
+    assert main([*arguments, "--samples", "8", "--views", "36"]) == 0
+    figures = json.loads((tmp_path / "evaluation.json").read_text())["figures"]
+    held_out = figures["reconstruction, views held out of training scenes"]
+    summary = json.loads((tiny_run / "summary.json").read_text())
+    assert held_out["views"] == "36 of 36" and summary["held_out_views"] == 36
+    assert held_out["PSNR"] == pytest.approx(summary["held_out_psnr_db"], abs=1e-3)
+    assert figures["generation"]["against"] == "36 of 72 views of 12 train scenes"
 
 
 def test_eval_writes_psnr_and_ssim(tools: Tools, tiny_run: Path, tmp_path: Path) -> None:
