@@ -20,5 +20,5 @@ class EvaluationConfig:
     """Reverse steps of diffusion."""
     views: int = 512
     """Of scenes: views at most in every comparison, evenly spread over scenes and cameras (the paper: all)."""
-    unseen_scenes: int = 8
+    unseen_scenes: int = 4
     """Of scenes: unseen ones at most to find latents of, which takes seconds each."""
