@@ -3,6 +3,8 @@
 Shape letters: s training instances, n latents, k directions, h latent dimension.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -68,3 +70,19 @@ def principal_directions(latents: Tensor, count: int) -> tuple[Tensor, Tensor]:
     signs = axes.gather(1, axes.abs().argmax(1, keepdim=True)).sign()
     directions = axes * signs * variances[:k].sqrt().unsqueeze(1)
     return directions.to(latents.dtype), (variances[:k] / variances.sum()).to(latents.dtype)
+
+
+def typical_gap(latents: Tensor, probes: int = 512) -> float:
+    """Median distance of a training latent of `[s, h]` to the nearest other, over `probes` of them, evenly spread.
+
+    A sample much nearer than this to a training latent is all but a copy of it.
+
+    Returns:
+        The median; 0 for a single latent.
+    """
+    if len(latents) < 2:
+        return 0.0
+    rows = torch.linspace(0, len(latents) - 1, min(probes, len(latents)), device=latents.device).round().long()
+    distances = torch.cdist(latents[rows], latents)
+    distances[torch.arange(len(rows), device=rows.device), rows] = math.inf
+    return float(distances.min(1).values.median())

@@ -32,7 +32,7 @@ class View:
         selection = Selection.parse(self.show)
         field = load_field(self.run, self.device)
         base_latent(field, selection)  # says in one line if there is no such instance
-        server = open_page(field, self.run.resolve().name, selection, self.host, self.port)
+        server = open_page(field, str(self.run), selection, self.host, self.port)
         print(f"{self.run} at http://{self.host}:{self.port}; Ctrl-C ends", flush=True)
         try:
             while True:

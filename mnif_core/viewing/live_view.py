@@ -14,7 +14,6 @@ import viser
 import viser.transforms
 from torch import Tensor
 
-from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.rendering import pixel_directions
 
 PIXELS_PER_CHUNK = 4096
@@ -23,8 +22,8 @@ BRIEF = 0.08  # seconds that a coarse picture may take
 COARSEST = 32  # rows
 JPEG_QUALITY = 92
 
-Colours = Callable[[InstanceNetworks, Tensor, Tensor], Tensor]
-"""`(networks of one instance, origin [3], directions [p, 3]) -> colours [p, 3] in [0, 1]`."""
+Paint = Callable[[Tensor, Tensor], Tensor]
+"""`(origin [3], directions [p, 3]) -> colours [p, 3] in [0, 1]` of one instance."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,6 @@ class LiveView:
     Args:
         camera: gives the browser's camera as it is now.
         send: takes a picture, uint8 `[height, width, 3]`.
-        colours: of pixels of one instance.
         rows: of the finest picture.
     """
 
@@ -72,11 +70,10 @@ class LiveView:
         self,
         camera: Callable[[], BrowserCamera],
         send: Callable[[np.ndarray], None],
-        colours: Colours,
         rows: int,
     ) -> None:
-        self._camera, self._send, self._colours, self._rows = camera, send, colours, rows
-        self._networks: InstanceNetworks | None = None
+        self._camera, self._send, self._rows = camera, send, rows
+        self._paint: Paint | None = None
         self._coarse = COARSEST
         self._stirred, self._sending = threading.Event(), threading.Lock()
         self._open = True
@@ -90,10 +87,10 @@ class LiveView:
         self._open = False
         self._stirred.set()
 
-    def show(self, networks: InstanceNetworks) -> None:
-        """From now on only send pictures of `networks`, of one instance."""
+    def show(self, paint: Paint) -> None:
+        """From now on only send pictures of the instance that `paint` paints."""
         with self._sending:
-            self._networks = networks
+            self._paint = paint
         self._stirred.set()
 
     def refine_to(self, rows: int) -> None:
@@ -109,17 +106,17 @@ class LiveView:
         while self._open:
             self._stirred.wait()
             self._stirred.clear()
-            networks = self._networks
-            if networks is None:
+            paint = self._paint
+            if paint is None:
                 continue
             began = time.monotonic()
             # a coarse picture is finished even if the camera moves on: else nothing would be seen of a long movement
-            self._picture(networks, self._coarse, whole=True)
+            self._picture(paint, self._coarse, whole=True)
             self._coarse = self._brief_rows(time.monotonic() - began)
             for rows in (self._rows // 2, self._rows):
                 if rows <= self._coarse:
                     continue
-                if self._stirred.wait(REST) or not self._picture(networks, rows, whole=False):
+                if self._stirred.wait(REST) or not self._picture(paint, rows, whole=False):
                     break
 
     def _brief_rows(self, seconds: float) -> int:
@@ -128,20 +125,18 @@ class LiveView:
         return max(COARSEST, min(rows, 2 * self._coarse, self._rows))
 
     @torch.no_grad()
-    def _picture(self, networks: InstanceNetworks, rows: int, whole: bool) -> bool:
+    def _picture(self, paint: Paint, rows: int, whole: bool) -> bool:
         """Compute and send a picture, unless something stirs first or another instance is to be shown."""
         camera = self._camera()
-        device = networks.weights[0].device
         directions, width = camera.directions(rows)
-        origin, directions = camera.camera_to_world[:, 3].to(device), directions.to(device)
         parts = []
         for chunk in directions.split(PIXELS_PER_CHUNK):
-            if not self._open or (not whole and self._stirred.is_set()) or networks is not self._networks:
+            if not self._open or (not whole and self._stirred.is_set()) or paint is not self._paint:
                 return False
-            parts.append(self._colours(networks, origin, chunk))
-        colours = (torch.cat(parts).view(rows, width, 3).clamp(0.0, 1.0) * 255).round().byte().cpu().numpy()
+            parts.append(paint(camera.camera_to_world[:, 3], chunk).cpu())
+        colours = (torch.cat(parts).view(rows, width, 3).clamp(0.0, 1.0) * 255).round().byte().numpy()
         with self._sending:
-            if networks is not self._networks:
+            if paint is not self._paint:
                 return False
             self._send(colours)
         return True

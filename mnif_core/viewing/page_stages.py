@@ -7,23 +7,23 @@ import math
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 
 import numpy as np
 import torch
 import viser
 from torch import Tensor
 
-from mnif_core.generative_field import GenerativeField
+from mnif_core.generative_field import GenerativeField, Signal
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.sheets import SHAPE_COLOUR
 from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.signals.voxels import VoxelSignal
-from mnif_core.viewing.live_view import JPEG_QUALITY, BrowserCamera, Colours, LiveView
+from mnif_core.viewing.live_view import JPEG_QUALITY, BrowserCamera, LiveView, Paint
 from mnif_core.viewing.selection import Selection
 
 FOV = 0.7  # vertical, radians
+BACK = 1.45  # times as far as the data's cameras stand
 MARGIN = 1.08  # of the window, over the picture that it shows at first
 DIRECTION = np.array([0.69, -0.57, 0.44])  # from the origin to the first camera, of length 1
 AROUND = 0.94  # grey around an image
@@ -88,27 +88,23 @@ class LiveStage(PageStage):
 
     def __init__(self, server: viser.ViserServer, field: GenerativeField) -> None:
         self._views: dict[int, LiveView] = {}
-        self._networks: InstanceNetworks | None = None
+        self._paint: Paint | None = None
         self._changing = threading.Lock()
-        signal = field.signal
-        if isinstance(signal, ImageSignal):
-            self._colours: Colours = partial(image_colours, signal)
-            self._rows, self._distance = IMAGE_ROWS, 0.0
+        self._rows = SCENE_ROWS
+        if isinstance(field.signal, ImageSignal):
+            self._rows = IMAGE_ROWS
             self.moving = "Wheel to zoom, drag with the right button to shift, drag to tilt."
-        else:
-            assert isinstance(signal, SceneSignal)
-            self._colours = partial(scene_colours, signal)
-            self._rows, self._distance = SCENE_ROWS, 1.8 * signal.camera_distance
         super().__init__(server, field)
         server.on_client_connect(self._add_view)
         server.on_client_disconnect(self._remove_view)
 
     def draw(self, networks: InstanceNetworks) -> None:
         """See `PageStage`."""
+        paint = painter(self._field.signal, networks)
         with self._changing:
-            self._networks = networks
+            self._paint = paint
             for view in self._views.values():
-                view.show(networks)
+                view.show(paint)
 
     def add_controls(self) -> None:
         """See `PageStage`."""
@@ -126,21 +122,23 @@ class LiveStage(PageStage):
 
     def first_position(self, aspect: float) -> Position:
         """See `PageStage`."""
-        if isinstance(self._field.signal, ImageSignal):
-            across, up = half_sides(self._field.signal)
+        signal = self._field.signal
+        if isinstance(signal, ImageSignal):
+            across, up = half_sides(signal)
             return 0.0, 0.0, MARGIN * max(up, across / aspect) / math.tan(0.5 * FOV)
-        x, y, z = self._distance * DIRECTION
+        assert isinstance(signal, SceneSignal)
+        x, y, z = BACK * signal.camera_distance * DIRECTION
         return float(x), float(y), float(z)
 
     def _add_view(self, client: viser.ClientHandle) -> None:
         def send(picture: np.ndarray) -> None:
             client.scene.set_background_image(picture, format="jpeg", jpeg_quality=JPEG_QUALITY)
 
-        view = LiveView(lambda: BrowserCamera.of(client.camera), send, self._colours, self._rows)
+        view = LiveView(lambda: BrowserCamera.of(client.camera), send, self._rows)
         with self._changing:
             self._views[client.client_id] = view
-            if self._networks is not None:
-                view.show(self._networks)
+            if self._paint is not None:
+                view.show(self._paint)
         client.camera.on_update(lambda _: view.look())
         view.start()
 
@@ -202,6 +200,21 @@ def half_sides(signal: ImageSignal) -> tuple[float, float]:
     return signal.width / longer, signal.height / longer
 
 
+def painter(signal: Signal, networks: InstanceNetworks) -> Paint:
+    """What rays see of the one image or scene of `networks`."""
+    device = networks.weights[0].device
+    if isinstance(signal, ImageSignal):
+        return lambda origin, directions: image_colours(signal, networks, origin.to(device), directions.to(device))
+    assert isinstance(signal, SceneSignal)
+    occupancy = signal.occupancy(networks)
+
+    def paint(origin: Tensor, directions: Tensor) -> Tensor:
+        origins = origin.to(device).expand_as(directions)
+        return signal.render_filled(networks, occupancy, origins, directions.to(device)).color
+
+    return paint
+
+
 def image_colours(signal: ImageSignal, networks: InstanceNetworks, origin: Tensor, directions: Tensor) -> Tensor:
     """Colours `[p, 3]` of an image that lies in the plane z = 0 around the origin, y up, seen along `directions`."""
     depth = -origin[2] / directions[:, 2]
@@ -215,7 +228,3 @@ def image_colours(signal: ImageSignal, networks: InstanceNetworks, origin: Tenso
         colours[inside] = (values * 0.5 + 0.5).clamp(0.0, 1.0).expand(-1, 3)
     return colours
 
-
-def scene_colours(signal: SceneSignal, networks: InstanceNetworks, origin: Tensor, directions: Tensor) -> Tensor:
-    """Colours `[p, 3]` of a scene, seen along `directions`."""
-    return signal.render_rays(networks, origin.expand(1, len(directions), 3), directions[None]).color[0]

@@ -13,6 +13,7 @@ import viser
 from torch import Tensor
 
 from mnif_core.errors import MnifError
+from mnif_core.latent_space import typical_gap
 from mnif_core.metrics.novelty import nearest
 from mnif_core.viewing.buttons import add_buttons
 from mnif_core.viewing.controls import Controls
@@ -38,6 +39,7 @@ class Served:
         version: of the training that it shows.
         neighbour: nearest training instance.
         distance: to it, between latents.
+        gap: how far training instances lie from one another, see `typical_gap`.
         when: it was served, in seconds of the monotonic clock.
     """
 
@@ -47,6 +49,7 @@ class Served:
     version: int
     neighbour: int
     distance: float
+    gap: float
     when: float
 
 
@@ -134,7 +137,9 @@ class Steering:
         text = f"{selection.describe(field.names, self._noun)}."
         if selection.source == "sample" and field.prior is None:
             text = f"{text} {UNTRAINED}"
-        self.served = Served(selection, latent, text, version, neighbour, distance, time.monotonic())
+        self.served = Served(
+            selection, latent, text, version, neighbour, distance, typical_gap(field.latents), time.monotonic()
+        )
         self.say(text, "Shown:")
 
     def _shown(self) -> tuple[Selection, Tensor] | None:
@@ -161,7 +166,10 @@ class Steering:
             Tile(self._url(served.selection), "shown", "what is shown"),
             Tile(self._url(Selection("train", scene=served.neighbour)), f"nearest: {served.neighbour}", name),
         ]
-        words = f"Nearest training {self._noun}: {name}, at distance {served.distance:.2f} in the latents."
+        words = (
+            f"Nearest training {self._noun}: {name}, {served.distance:.3g} away in the latents (training "
+            f"{self._noun}s lie {served.gap:.3g} from one another)."
+        )
         self.relatives.content = f"{plain(words)}\n\n{tile_grid(tiles, 4)}"
 
     def _url(self, selection: Selection) -> str:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mnif_core.errors import ConfigError
-from mnif_core.latent_space import bilinear, principal_directions, truncate
+from mnif_core.latent_space import bilinear, principal_directions, truncate, typical_gap
 
 
 def test_truncation_pulls_towards_the_mean() -> None:
@@ -51,3 +51,10 @@ def test_principal_directions_span_the_spread() -> None:
 def test_one_instance_has_no_directions() -> None:
     with pytest.raises(ConfigError, match="two or more"):
         principal_directions(torch.zeros(1, 4), 2)
+
+
+def test_typical_gap_by_hand() -> None:
+    assert typical_gap(torch.tensor([[0.0], [1.0], [3.0], [7.0], [7.5]])) == 1.0  # 1, 1, 2, 0.5, 0.5
+    assert typical_gap(torch.zeros(1, 3)) == 0.0
+    many = torch.arange(1000.0)[:, None] * 2.0
+    assert typical_gap(many, probes=10) == 2.0

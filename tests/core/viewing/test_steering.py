@@ -211,7 +211,7 @@ def test_nearest_training_instance_is_shown_beside(server: viser.ViserServer) ->
     assert not steering.relatives.visible and not steering.to_nearest.visible
     steering.controls.source.value = "Between two"
     steering.controls.scene.value, steering.controls.other.value, steering.controls.mix.value = 4, 9, 0.1
-    until(lambda: "item_4, at distance" in steering.relatives.content)
+    until(lambda: "training image: item_4, " in steering.relatives.content)
     assert steering.relatives.visible
     until(lambda: steering.relatives.content.count("data:image/jpeg") == 2)
     press(steering.to_nearest, "Show it")
