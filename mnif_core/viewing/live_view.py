@@ -109,12 +109,12 @@ class LiveView:
             paint = self._paint
             if paint is None:
                 continue
-            began = time.monotonic()
+            began, drawn = time.monotonic(), self._coarse
             # a coarse picture is finished even if the camera moves on: else nothing would be seen of a long movement
-            self._picture(paint, self._coarse, whole=True)
+            self._picture(paint, drawn, whole=True)
             self._coarse = self._brief_rows(time.monotonic() - began)
             for rows in (self._rows // 2, self._rows):
-                if rows <= self._coarse:
+                if rows <= drawn:
                     continue
                 if self._stirred.wait(REST) or not self._picture(paint, rows, whole=False):
                     break

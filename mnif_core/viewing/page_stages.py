@@ -227,4 +227,3 @@ def image_colours(signal: ImageSignal, networks: InstanceNetworks, origin: Tenso
         values = networks(coordinates[inside][None])[0]
         colours[inside] = (values * 0.5 + 0.5).clamp(0.0, 1.0).expand(-1, 3)
     return colours
-

@@ -107,6 +107,11 @@ class Selection:
         return made_of[self.source]
 
     @property
+    def mixed(self) -> tuple[int, ...]:
+        """Training instances that are mixed; none where nothing is."""
+        return self.scenes if self.source in ("between", "corners") else ()
+
+    @property
     def is_trained_on(self) -> bool:
         """Whether this is a training instance as it is."""
         return self.source == "train" and not any(self.directions)

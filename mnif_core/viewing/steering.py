@@ -16,6 +16,7 @@ from mnif_core.errors import MnifError
 from mnif_core.latent_space import typical_gap
 from mnif_core.metrics.novelty import nearest
 from mnif_core.viewing.buttons import add_buttons
+from mnif_core.viewing.connections import wait_in_turn
 from mnif_core.viewing.controls import Controls
 from mnif_core.viewing.exports import Exports
 from mnif_core.viewing.gallery import Gallery
@@ -63,6 +64,7 @@ class Steering:
     """
 
     def __init__(self, server: viser.ViserServer, stage: Stage, selection: Selection) -> None:
+        wait_in_turn()
         gui, field = server.gui, stage.field()
         self._stage = stage
         self._noun = NOUNS[field.signal.kind]
@@ -150,7 +152,8 @@ class Steering:
         served = self.served
         near = []
         if served is not None and not served.selection.is_trained_on:
-            near = [Selection("train", scene=served.neighbour), served.selection]
+            scenes = (served.neighbour, *served.selection.mixed)
+            near = [Selection("train", scene=scene) for scene in scenes] + [served.selection]
         self.thumbnails.want([*near, *self.gallery.page()])
         self._draw()
 
@@ -161,16 +164,21 @@ class Steering:
         self.relatives.visible = self.to_nearest.visible = relevant
         if served is None or not relevant:
             return
-        name = self._stage.field().names[served.neighbour]
-        tiles = [
-            Tile(self._url(served.selection), "shown", "what is shown"),
-            Tile(self._url(Selection("train", scene=served.neighbour)), f"nearest: {served.neighbour}", name),
-        ]
+        names = self._stage.field().names
         words = (
-            f"Nearest training {self._noun}: {name}, {served.distance:.3g} away in the latents (training "
-            f"{self._noun}s lie {served.gap:.3g} from one another)."
+            f"Nearest training {self._noun}: {names[served.neighbour]}, {served.distance:.3g} away in the latents "
+            f"(between training {self._noun}s and their nearest: {served.gap:.3g})."
         )
-        self.relatives.content = f"{plain(words)}\n\n{tile_grid(tiles, 4)}"
+        near = [
+            Tile(self._url(served.selection), "shown", "what is shown"),
+            self._training_tile(served.neighbour, "nearest"),
+        ]
+        mixed = [self._training_tile(scene, "mixed") for scene in served.selection.mixed]
+        self.relatives.content = f"{plain(words)}\n\n{tile_grid(near, 4)}{tile_grid(mixed, 4)}"
+
+    def _training_tile(self, scene: int, role: str) -> Tile:
+        name = self._stage.field().names[scene]
+        return Tile(self._url(Selection("train", scene=scene)), f"{role}: {scene}", name)
 
     def _url(self, selection: Selection) -> str:
         made = self.thumbnails.get(selection)
