@@ -21,4 +21,4 @@ async def _drain_in_turn(connection: WebSocketCommonProtocol) -> None:
 
 def wait_in_turn() -> None:
     """Let senders to one browser wait in turn, on every connection of this process."""
-    WebSocketCommonProtocol.drain = _drain_in_turn  # type: ignore[method-assign]
+    WebSocketCommonProtocol.drain = _drain_in_turn  # type: ignore[method-assign, assignment]

@@ -86,7 +86,7 @@ class Exports:
         """
         with self._stage.held():
             live = self._stage.field()
-            field = GenerativeField(copy.deepcopy(live.mixture), live.latents.clone(), live.signal)
+            field = GenerativeField(copy.deepcopy(live.modulation), live.latents.clone(), live.signal)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / name
             if kind == "npz":
