@@ -24,23 +24,31 @@ class Controls:
     Args:
         gui: of the server.
         field: whose instances are chosen.
+        fitted: names of the scenes that were fitted after training.
         selection: where the controls start.
         changed: takes no arguments and returns at once.
     """
 
     def __init__(
-        self, gui: viser.GuiApi, field: GenerativeField, selection: Selection, changed: Callable[[], None]
+        self,
+        gui: viser.GuiApi,
+        field: GenerativeField,
+        fitted: Sequence[str],
+        selection: Selection,
+        changed: Callable[[], None],
     ) -> None:
         self.changed, self._gui = changed, gui
         self.directions: list[viser.GuiInputHandle[float]] = []
         noun = NOUNS[field.signal.kind]
         self.sources: dict[Source, str] = {
             "train": f"Training {noun}",
+            **({"fitted": f"Fitted {noun}"} if fitted else {}),
             "sample": "Sample",
             "between": "Between two",
             "corners": "Between four",
         }
         self._add_source(noun, selection)
+        self._add_fitted(noun, fitted, selection)
         self._add_scenes(noun, len(field.latents), selection)
         self._add_sampling(field.prior.config.steps if field.prior else UNTRAINED_PRIOR_STEPS, selection)
         self._follow_source()
@@ -53,6 +61,16 @@ class Controls:
             hint=f"Show a training {noun}, a sample of the prior, or a mix of two or of four training {noun}s",
         )
         self.source.on_update(lambda _: self._source_changed())
+
+    def _add_fitted(self, noun: str, fitted: Sequence[str], selection: Selection) -> None:
+        names = list(fitted) or [""]
+        self.fitted = self._gui.add_dropdown(
+            "Name",
+            names,
+            selection.name if selection.name in names else names[0],
+            hint=f"A {noun} that training has not seen, added to the run by mnif fit-scene",
+        )
+        self.fitted.on_update(self._report)
 
     def _add_scenes(self, noun: str, count: int, selection: Selection) -> None:
         last, alone = max(count - 1, 1), count == 1
@@ -79,7 +97,8 @@ class Controls:
             "Sampler",
             list(SAMPLERS.values()),
             SAMPLERS[selection.sampler],
-            hint="DPM-Solver++ and DDIM need few steps; DDPM is the ancestral sampler of the paper and needs many",
+            hint="DPM-Solver++ and DDIM need few steps; DDPM is the paper's ancestral sampler and needs many; "
+            "Neighbours mixes a training latent with one near to it (Eq. 11) and needs no prior",
         )
         self.sampler.on_update(self._report)
         steps = min(selection.steps, max_steps)
@@ -132,6 +151,8 @@ class Controls:
         source = key_of(self.source.value, self.sources)
         if source == "train":
             return Selection(source, scene=int(self.scene.value), directions=moved)
+        if source == "fitted":
+            return Selection(source, name=self.fitted.value, directions=moved)
         if source == "between":
             first, second = int(self.scene.value), int(self.other.value)
             return Selection(source, first, second, float(self.mix.value), directions=moved)
@@ -181,6 +202,7 @@ class Controls:
         """Show only the controls that matter to the source."""
         chosen = key_of(self.source.value, self.sources)
         sources: list[tuple[Sequence[Any], tuple[Source, ...]]] = [
+            ([self.fitted], ("fitted",)),
             ([self.scene], ("train", "between")),
             ([self.other, self.mix], ("between",)),
             ([*self.corners, self.across, self.down], ("corners",)),

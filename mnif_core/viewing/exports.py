@@ -1,23 +1,25 @@
 """Buttons that hand what is shown to the browser as a file: a mesh, a picture, its latent."""
 
-import copy
 import logging
 import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
-import numpy as np
 import viser
-from torch import Tensor
+from torch import Tensor, nn
 
 from mnif_core.errors import MnifError
+from mnif_core.export.instance_files import export_instance
 from mnif_core.generative_field import GenerativeField
+from mnif_core.instance_networks import InstanceNetworks
+from mnif_core.modulation import Modulation
 from mnif_core.sheets import save_png
 from mnif_core.signals.images import ImageSignal
 from mnif_core.viewing.buttons import add_buttons
 from mnif_core.viewing.markup import plain
-from mnif_core.viewing.selection import Selection
+from mnif_core.viewing.selection import Selection, networks_of
 from mnif_core.viewing.stage import NOUNS, Stage
 
 CELLS, PIXELS = 128, 512  # where the export starts
@@ -38,10 +40,10 @@ class Exports:
         signal = stage.field().signal
         noun = NOUNS[signal.kind]
         if isinstance(signal, ImageSignal):
-            kinds, what, name, value = ["png", "npz"], "a picture", "Height", PIXELS
+            kinds, what, name, value = ["png", "onnx", "npz"], "a picture", "Height", PIXELS
             hint = "Rows of the picture, in pixels: the field has no resolution of its own"
         else:
-            kinds, what, name, value = ["glb", "ply", "npz"], "a mesh with colours", "Cells", CELLS
+            kinds, what, name, value = ["glb", "ply", "onnx", "npz"], "a mesh", "Cells", CELLS
             hint = "Cells along each side of the cube in which the mesh is found: more is finer and slower"
         self.detail = gui.add_number(name, value, min=8, max=4096, step=8, hint=hint)
         self.files = add_buttons(
@@ -49,7 +51,7 @@ class Exports:
             "Download",
             kinds,
             self._start,
-            hint=f"The {noun} that is shown, as {what}; npz holds its latent, for Python",
+            hint=f"The {noun} that is shown, as {what}; onnx holds its network, npz its latent",
         )
         self.status = gui.add_markdown("")
 
@@ -64,7 +66,7 @@ class Exports:
         name = f"{file_name(selection)}.{kind}"
         self._say(f"Writing {name} ...")
         try:
-            content = self.content(kind, name, latent)
+            content = self._content(name, selection, latent)
         except MnifError as error:
             self._say(f"Not written: {error}")
             return
@@ -78,25 +80,18 @@ class Exports:
     def _say(self, text: str) -> None:
         self.status.content = plain(text)
 
-    def content(self, kind: str, name: str, latent: Tensor) -> bytes:
-        """The bytes of a file of `kind` that holds the instance of `latent` `[1, h]`.
-
-        Raises:
-            MnifError: what `export_instance` raises, for instance where nothing is solid.
-        """
+    def _content(self, name: str, selection: Selection, latent: Tensor) -> bytes:
         with self._stage.held():
             live = self._stage.field()
-            field = GenerativeField(copy.deepcopy(live.modulation), live.latents.clone(), live.signal)
+            networks = networks_of(live, selection, latent, self._stage.fitted)
+        # of this network alone, which training no longer moves
+        field = GenerativeField(cast(Modulation, OneNetwork(networks)), live.latents, live.signal)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / name
-            if kind == "npz":
-                np.savez(path, latent=latent[0].cpu().numpy())
-            elif kind == "png":
+            if path.suffix == ".png":
                 save_png(self._picture(field, latent), path)
             else:
-                from mnif_core.export.instance_files import export_instance
-
-                export_instance(field, latent[0], path, resolution=int(self.detail.value))
+                export_instance(field, latent[0], path, int(self.detail.value), name=path.stem)
             return path.read_bytes()
 
     def _picture(self, field: GenerativeField, latent: Tensor) -> Tensor:
@@ -106,10 +101,23 @@ class Exports:
         return picture.expand(*picture.shape[:2], 3)
 
 
+class OneNetwork(nn.Module):
+    """A modulation that gives the same network for every latent."""
+
+    def __init__(self, networks: InstanceNetworks) -> None:
+        super().__init__()
+        self._networks = networks
+
+    def instance(self, _: Tensor) -> InstanceNetworks:
+        """The network `[1]`."""
+        return self._networks
+
+
 def file_name(selection: Selection) -> str:
     """A short name for the file of `selection`, without suffix."""
     names = {
         "train": f"training-{selection.scene}",
+        "fitted": f"fitted-{selection.name}",
         "sample": f"sample-{selection.seed}",
         "between": f"between-{selection.scene}-{selection.other}-{selection.mix:g}",
         "corners": "between-" + "-".join(map(str, selection.corners)),

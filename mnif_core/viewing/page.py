@@ -9,12 +9,14 @@ from mnif_core.generative_field import GenerativeField
 from mnif_core.signals.voxels import VoxelSignal
 from mnif_core.viewing.markup import plain
 from mnif_core.viewing.page_stages import LiveStage, MeshStage, PageStage
-from mnif_core.viewing.selection import Selection
+from mnif_core.viewing.selection import NONE_FITTED, Fitted, Selection
 from mnif_core.viewing.stage import NOUNS
 from mnif_core.viewing.steering import Steering
 
 
-def open_page(field: GenerativeField, title: str, selection: Selection, host: str, port: int) -> viser.ViserServer:
+def open_page(
+    field: GenerativeField, title: str, selection: Selection, host: str, port: int, fitted: Fitted = NONE_FITTED
+) -> viser.ViserServer:
     """Serve a page of `field` until the server is stopped.
 
     Args:
@@ -23,6 +25,7 @@ def open_page(field: GenerativeField, title: str, selection: Selection, host: st
         selection: what is shown first.
         host: address to listen at.
         port: to listen at.
+        fitted: scenes that were fitted to the field after training, by name.
 
     Raises:
         ConfigError: the port is taken, or nobody may listen at that address.
@@ -30,7 +33,7 @@ def open_page(field: GenerativeField, title: str, selection: Selection, host: st
     _require_free(host, port)
     server = viser.ViserServer(host=host, port=port, verbose=False)
     server.gui.configure_theme(control_layout="fixed", control_width="large", show_logo=False, show_share_button=False)
-    stage: PageStage = (MeshStage if isinstance(field.signal, VoxelSignal) else LiveStage)(server, field)
+    stage: PageStage = (MeshStage if isinstance(field.signal, VoxelSignal) else LiveStage)(server, field, fitted)
     noun = NOUNS[field.signal.kind]
     count = f"{len(field.latents)} training {noun}{'' if len(field.latents) == 1 else 's'}"
     server.gui.add_markdown(f"#### {plain(title)}\n\n{plain(f'{count}. {stage.moving}')}")

@@ -20,7 +20,7 @@ from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.signals.voxels import VoxelSignal
 from mnif_core.viewing.live_view import JPEG_QUALITY, BrowserCamera, LiveView, Paint
-from mnif_core.viewing.selection import Selection
+from mnif_core.viewing.selection import NONE_FITTED, Fitted, Selection, networks_of
 
 FOV = 0.7  # vertical, radians
 BACK = 1.45  # times as far as the data's cameras stand
@@ -37,13 +37,18 @@ class PageStage:
 
     moving = "Drag to turn, drag with the right button to shift, wheel to zoom."
 
-    def __init__(self, server: viser.ViserServer, field: GenerativeField) -> None:
-        self._server, self._field = server, field
+    def __init__(self, server: viser.ViserServer, field: GenerativeField, fitted: Fitted = NONE_FITTED) -> None:
+        self._server, self._field, self._fitted = server, field, fitted
         server.on_client_connect(self._frame)
 
     def field(self) -> GenerativeField:
         """See `Stage`."""
         return self._field
+
+    @property
+    def fitted(self) -> Fitted:
+        """See `Stage`."""
+        return self._fitted
 
     def version(self, selection: Selection) -> int:
         """See `Stage`. A saved field does not change."""
@@ -61,7 +66,7 @@ class PageStage:
         """See `Stage`."""
         if not wanted():
             return False
-        self.draw(self._field.instance(latent))
+        self.draw(networks_of(self._field, selection, latent, self._fitted))
         return True
 
     def draw(self, networks: InstanceNetworks) -> None:
@@ -86,7 +91,7 @@ class PageStage:
 class LiveStage(PageStage):
     """Images and scenes: every browser's picture is computed from its own camera, at any resolution."""
 
-    def __init__(self, server: viser.ViserServer, field: GenerativeField) -> None:
+    def __init__(self, server: viser.ViserServer, field: GenerativeField, fitted: Fitted = NONE_FITTED) -> None:
         self._views: dict[int, LiveView] = {}
         self._paint: Paint | None = None
         self._changing = threading.Lock()
@@ -94,7 +99,7 @@ class LiveStage(PageStage):
         if isinstance(field.signal, ImageSignal):
             self._rows = IMAGE_ROWS
             self.moving = "Wheel to zoom, drag with the right button to shift, drag to tilt."
-        super().__init__(server, field)
+        super().__init__(server, field, fitted)
         server.on_client_connect(self._add_view)
         server.on_client_disconnect(self._remove_view)
 
@@ -152,8 +157,8 @@ class LiveStage(PageStage):
 class MeshStage(PageStage):
     """Solids: a mesh that the browser draws itself."""
 
-    def __init__(self, server: viser.ViserServer, field: GenerativeField) -> None:
-        super().__init__(server, field)
+    def __init__(self, server: viser.ViserServer, field: GenerativeField, fitted: Fitted = NONE_FITTED) -> None:
+        super().__init__(server, field, fitted)
         assert isinstance(field.signal, VoxelSignal)
         self._signal, self._cells = field.signal, field.signal.resolution
         self._networks: InstanceNetworks | None = None

@@ -1,23 +1,28 @@
 """Which instance to show: of training, a sample, or one between, moved along principal directions or not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from mnif_core.errors import ConfigError
+from mnif_core.fitted_scenes import StoredScene
 from mnif_core.generative_field import GenerativeField
+from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.latent_space import bilinear, principal_directions, truncate
+from mnif_core.neighbour_sampling import Sampler
 
-Source = Literal["train", "sample", "between", "corners"]
-Sampler = Literal["dpm++", "ddim", "ddpm"]
-SAMPLERS: dict[Sampler, str] = {"dpm++": "DPM-Solver++", "ddim": "DDIM", "ddpm": "DDPM"}
+Source = Literal["train", "fitted", "sample", "between", "corners"]
+SAMPLERS: dict[Sampler, str] = {"dpm++": "DPM-Solver++", "ddim": "DDIM", "ddpm": "DDPM", "neighbours": "Neighbours"}
+Fitted = Mapping[str, StoredScene]
+NONE_FITTED: Fitted = MappingProxyType({})
 DIRECTIONS = 6  # principal directions that can be steered
 FORMS = (
-    "train:3 (training scene), sample:7 (seed), between:3,9,0.5 (two scenes and the mix) or "
-    "corners:0,1,2,3,0.5,0.5 (four scenes, across, down)"
+    "train:3 (training scene), sample:7 (seed), between:3,9,0.5 (two scenes and the mix), "
+    "corners:0,1,2,3,0.5,0.5 (four scenes, across, down) or fitted:chair (by mnif fit-scene)"
 )
 
 
@@ -46,13 +51,15 @@ class Selection:
     seed: int = 0
     """Of a sample."""
     sampler: Sampler = "dpm++"
-    """Reverse diffusion."""
+    """Reverse diffusion, or `neighbours`: between a training latent and one near to it (Eq. 11)."""
     steps: int = 25
     """Reverse steps."""
     truncation: float = 1.0
     """Share of a sample's distance to the training mean that is kept (see `latent_space.truncate`)."""
     directions: tuple[float, ...] = ()
     """Way to go from there along each leading principal direction, in standard deviations."""
+    name: str = ""
+    """Of a fitted scene."""
 
     def __post_init__(self) -> None:
         lowest = min(self.scene, self.other, *self.corners)
@@ -80,6 +87,8 @@ class Selection:
         try:
             if source == "train":
                 return cls("train", scene=int(value))
+            if source == "fitted" and value:
+                return cls("fitted", name=value)
             if source == "sample":
                 return cls("sample", seed=int(value))
             if source == "between":
@@ -100,6 +109,7 @@ class Selection:
         """Training instances that the latent is made of."""
         made_of: dict[Source, tuple[int, ...]] = {
             "train": (self.scene,),
+            "fitted": (),
             "sample": (),
             "between": (self.scene, self.other),
             "corners": self.corners,
@@ -119,8 +129,11 @@ class Selection:
     def describe(self, names: Sequence[str], noun: str = "scene") -> str:
         """Say in a few words what is shown; `noun` is what instances are called."""
         if self.source == "sample":
-            text = f"sample, seed {self.seed}, by {SAMPLERS[self.sampler]} in {self.steps} steps"
+            text = f"sample, seed {self.seed}, by {SAMPLERS[self.sampler]}"
+            text += f" in {self.steps} steps" if self.sampler != "neighbours" else ""
             text += f", truncated to {self.truncation:.0%}" if self.truncation < 1.0 else ""
+        elif self.source == "fitted":
+            text = f"fitted {noun} {self.name}"
         elif self.source == "between":
             text = f"{self.mix:.0%} from {names[self.scene]} to {names[self.other]}"
         elif self.source == "corners":
@@ -132,17 +145,26 @@ class Selection:
         return text + (", moved along directions" if any(self.directions) else "")
 
 
+def is_stand_in(field: GenerativeField, selection: Selection) -> bool:
+    """Whether `selection` is a sample by diffusion, of a field whose prior is not trained."""
+    return selection.source == "sample" and selection.sampler != "neighbours" and field.prior is None
+
+
 @torch.no_grad()
-def base_latent(field: GenerativeField, selection: Selection) -> Tensor:
-    """The latent `[1, h]` that `selection` starts from. Without a trained prior, a sample is a Gaussian draw.
+def base_latent(field: GenerativeField, selection: Selection, fitted: Fitted = NONE_FITTED) -> Tensor:
+    """The latent `[1, h]` that `selection` starts from; a Gaussian draw for a sample that `is_stand_in`.
 
     Raises:
-        ConfigError: a training instance that does not exist.
+        ConfigError: a training instance or a fitted scene that does not exist.
     """
     latents, count = field.latents, len(field.latents)
     for scene in selection.scenes:
         if scene >= count:
             raise ConfigError(f"there is no scene {scene}; choose one of 0 to {count - 1}")
+    if selection.source == "fitted":
+        if selection.name not in fitted:
+            raise ConfigError(f"there is no fitted scene '{selection.name}'; add it by mnif fit-scene")
+        return fitted[selection.name].latent[None].to(field.device)
     if selection.source == "train":
         return latents[selection.scene : selection.scene + 1].clone()
     if selection.source == "between":
@@ -150,7 +172,7 @@ def base_latent(field: GenerativeField, selection: Selection) -> Tensor:
     if selection.source == "corners":
         across, down = (torch.full((1,), share, device=field.device) for share in (selection.across, selection.down))
         return bilinear(latents[list(selection.corners)], across, down)
-    if field.prior is not None:
+    if not is_stand_in(field, selection):
         return field.sample_latents(1, selection.seed, selection.sampler, selection.steps, selection.truncation)
     mean = latents.mean(0)
     generator = torch.Generator(field.device).manual_seed(selection.seed)
@@ -169,10 +191,18 @@ def offset(field: GenerativeField, selection: Selection) -> Tensor:
     return (steps @ directions)[None]
 
 
-def latent_of(field: GenerativeField, selection: Selection) -> Tensor:
+def latent_of(field: GenerativeField, selection: Selection, fitted: Fitted = NONE_FITTED) -> Tensor:
     """The latent `[1, h]` that `selection` names.
 
     Raises:
-        ConfigError: a training instance that does not exist, or directions where there is one instance only.
+        ConfigError: an instance that does not exist, or directions where there is one instance only.
     """
-    return base_latent(field, selection) + offset(field, selection)
+    return base_latent(field, selection, fitted) + offset(field, selection)
+
+
+def networks_of(
+    field: GenerativeField, selection: Selection, latent: Tensor, fitted: Fitted = NONE_FITTED
+) -> InstanceNetworks:
+    """The network of `selection`, whose latent is `latent` `[1, h]`: a fitted scene may have one of its own."""
+    own = fitted.get(selection.name) if selection.source == "fitted" and not any(selection.directions) else None
+    return field.instance(latent) if own is None else own.networks(field.modulation)

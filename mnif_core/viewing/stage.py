@@ -7,7 +7,7 @@ from typing import Protocol
 from torch import Tensor
 
 from mnif_core.generative_field import GenerativeField
-from mnif_core.viewing.selection import Selection
+from mnif_core.viewing.selection import Fitted, Selection
 
 NOUNS = {"image": "image", "voxel": "solid", "scene": "scene"}  # what instances are called, by kind of signal
 
@@ -17,6 +17,10 @@ class Stage(Protocol):
 
     def field(self) -> GenerativeField:
         """The field as it is now; its weights may move on."""
+
+    @property
+    def fitted(self) -> Fitted:
+        """Scenes that were fitted to the field after training, by name."""
 
     def version(self, selection: Selection) -> int:
         """A number that grows whenever training changes what `selection` shows."""

@@ -21,7 +21,7 @@ from mnif_core.viewing.controls import Controls
 from mnif_core.viewing.exports import Exports
 from mnif_core.viewing.gallery import Gallery
 from mnif_core.viewing.markup import Tile, plain, tile_grid
-from mnif_core.viewing.selection import Selection, latent_of
+from mnif_core.viewing.selection import Selection, is_stand_in, latent_of
 from mnif_core.viewing.stage import NOUNS, Stage
 from mnif_core.viewing.thumbnails import Thumbnails
 
@@ -73,7 +73,7 @@ class Steering:
         self.served: Served | None = None
         self.status = gui.add_markdown("")
         self.status_text = ""
-        self.controls = Controls(gui, field, selection, self._changed.set)
+        self.controls = Controls(gui, field, sorted(stage.fitted), selection, self._changed.set)
         self.relatives = gui.add_markdown("", visible=False)
         self.to_nearest = add_buttons(
             gui,
@@ -131,13 +131,13 @@ class Steering:
         if selection.source == "sample":
             self.say("Sampling ...")
         field, version = self._stage.field(), self._stage.version(selection)
-        latent = latent_of(field, selection)
+        latent = latent_of(field, selection, self._stage.fitted)
         neighbour = int(nearest(latent, field.latents))
         distance = float((latent[0] - field.latents[neighbour]).norm())
         if not self._stage.show(selection, latent, lambda: selection == self.controls.wanted()):
             return
         text = f"{selection.describe(field.names, self._noun)}."
-        if selection.source == "sample" and field.prior is None:
+        if is_stand_in(field, selection):
             text = f"{text} {UNTRAINED}"
         self.served = Served(
             selection, latent, text, version, neighbour, distance, typical_gap(field.latents), time.monotonic()

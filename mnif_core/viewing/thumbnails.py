@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mnif_core.sheets import pictures_of
 from mnif_core.signals.voxels import VoxelSignal
-from mnif_core.viewing.selection import Selection, latent_of
+from mnif_core.viewing.selection import Selection, latent_of, networks_of
 from mnif_core.viewing.stage import Stage
 
 SIDE, CELLS = 64, 32  # resolution of pictures in pixels, of solids in cells
@@ -87,9 +87,9 @@ class Thumbnails:
     def _picture(self, selection: Selection) -> str:
         try:
             field = self._stage.field()
-            latent = latent_of(field, selection)
+            latent = latent_of(field, selection, self._stage.fitted)
             with self._stage.held():
-                networks = field.instance(latent)
+                networks = networks_of(field, selection, latent, self._stage.fitted)
             resolution = CELLS if isinstance(field.signal, VoxelSignal) else SIDE
             return data_url(pictures_of(field.signal, networks, resolution)[0])
         except Exception:

@@ -39,7 +39,7 @@ def test_pages_of_every_modality(tmp_path: Path) -> None:
         for one, other in combinations(("first", "training_3", "seed_1", "corners", "nearer"), 2):
             assert not same_picture(folder, one, other), (kind, one, other)
         with np.load(folder / "training-3.npz") as stored:
-            torch.testing.assert_close(torch.from_numpy(stored["latent"]), fields[kind].latents[3])
+            torch.testing.assert_close(torch.from_numpy(stored["latents"][0]), fields[kind].latents[3])
     with Image.open(tmp_path / "image" / "training-3.png") as picture:
         assert picture.size == (32, 32)
     for noun in ("solid", "scene"):

@@ -47,5 +47,5 @@ def test_viewer_shows_samples_mixes_and_exports(tools: Tools, tiny_run: Path, tm
     assert "Traceback" not in viewer.output, viewer.output[-3000:]
     field = GenerativeField.load(tiny_run / "field")
     with np.load(tmp_path / "training-2.npz") as stored:
-        torch.testing.assert_close(torch.from_numpy(stored["latent"]), field.latents[2])
+        torch.testing.assert_close(torch.from_numpy(stored["latents"][0]), field.latents[2])
     assert trimesh.load_mesh(tmp_path / "training-2.ply").is_watertight

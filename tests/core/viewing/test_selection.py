@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from mnif_core.errors import ConfigError
+from mnif_core.fitted_scenes import StoredScene
 from mnif_core.latent_space import principal_directions
-from mnif_core.viewing.selection import SAMPLERS, Selection, latent_of
+from mnif_core.viewing.selection import SAMPLERS, Selection, latent_of, networks_of
 from tests.small_field import small_field
 
 NAMES = ["sedan", "van", "pickup"]
@@ -19,6 +20,7 @@ NAMES = ["sedan", "van", "pickup"]
     [
         ("train:3", Selection("train", scene=3)),
         ("sample:7", Selection("sample", seed=7)),
+        ("fitted:chair", Selection("fitted", name="chair")),
         ("between:3,9,0.25", Selection("between", scene=3, other=9, mix=0.25)),
         ("corners:3,9,1,0,0.25,1", Selection("corners", corners=(3, 9, 1, 0), across=0.25, down=1.0)),
     ],
@@ -28,7 +30,19 @@ def test_parse_reads_every_form(text: str, selection: Selection) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "car", "train", "train:x", "train:1.5", "sample:", "between:3,9", "corners:1,2,3,0.5,0.5", "render:1"]
+    "text",
+    [
+        "",
+        "car",
+        "train",
+        "train:x",
+        "train:1.5",
+        "sample:",
+        "fitted:",
+        "between:3,9",
+        "corners:1,2,3,0.5,0.5",
+        "render:1",
+    ],
 )
 def test_parse_names_the_forms(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -118,6 +132,30 @@ def test_without_a_prior_a_sample_is_a_gaussian_draw() -> None:
     torch.testing.assert_close(draws.std(0), field.latents.std(0), atol=0.25, rtol=0)
     alone = small_field("image", instances=1, prior=False)
     assert torch.equal(latent_of(alone, Selection("sample", seed=1)), alone.latents)
+
+
+def test_neighbours_need_no_prior() -> None:
+    field = small_field("image", prior=False)
+    ours = latent_of(field, Selection("sample", seed=3, sampler="neighbours"))
+    assert torch.equal(ours, field.sample_latents(1, 3, "neighbours"))
+    assert "steps" not in Selection("sample", sampler="neighbours").describe(NAMES)
+
+
+def test_a_fitted_scene_may_have_a_network_of_its_own() -> None:
+    field = small_field("scene")
+    selection, latent = Selection("fitted", name="chair"), field.latents[1] + 1.0
+    own = field.instance(field.latents[2])
+    fitted = {"chair": StoredScene("chair", latent, own.weights, own.biases), "bus": StoredScene("bus", latent)}
+    found = latent_of(field, selection, fitted)
+    assert torch.equal(found, latent[None])
+    assert torch.equal(networks_of(field, selection, found, fitted).weights[0], own.weights[0])
+    mixed = field.instance(latent).weights[0]
+    assert torch.equal(networks_of(field, Selection("fitted", name="bus"), found, fitted).weights[0], mixed)
+    moved = Selection("fitted", name="chair", directions=(1.0,))
+    there = latent_of(field, moved, fitted)
+    assert torch.equal(networks_of(field, moved, there, fitted).weights[0], field.instance(there).weights[0])
+    with pytest.raises(ConfigError, match="no fitted scene 'van'; add it by mnif fit-scene"):
+        latent_of(field, Selection("fitted", name="van"), fitted)
 
 
 @pytest.mark.parametrize("source", ["train", "sample", "between", "corners"])

@@ -17,6 +17,7 @@ from torch import Tensor
 from viser._messages import GuiUpdateMessage
 
 from mnif_core.errors import ConfigError
+from mnif_core.fitted_scenes import StoredScene
 from mnif_core.generative_field import GenerativeField
 from mnif_core.viewing import steering as steering_module
 from mnif_core.viewing.gallery import TILES
@@ -32,6 +33,7 @@ class Stage:
 
     def __init__(self, instances: int = 30, prior: bool = True, kind: str = "image") -> None:
         self.saved = small_field(kind, instances, prior)
+        self.added: dict[str, StoredScene] = {}
         self.lock = threading.Lock()
         self.gate = threading.Event()
         self.gate.set()
@@ -54,6 +56,10 @@ class Stage:
 
     def field(self) -> GenerativeField:
         return self.saved
+
+    @property
+    def fitted(self) -> dict[str, StoredScene]:
+        return self.added
 
     def version(self, selection: Selection) -> int:
         return self.steps
@@ -293,11 +299,25 @@ def test_exports_hold_what_is_shown(server: viser.ViserServer) -> None:
     press(steering.exports.files, "png")
     until(lambda: len(sent) == 2)
     with np.load(io.BytesIO(sent["training-4.npz"])) as stored:
-        np.testing.assert_array_equal(stored["latent"], stage.saved.latents[4].numpy())
+        np.testing.assert_array_equal(stored["latents"], stage.saved.latents[4:5].numpy())
     picture = np.asarray(Image.open(io.BytesIO(sent["training-4.png"])))
     expected = stage.saved.decode(stage.saved.latents[4], height=40, width=40)[0]
     np.testing.assert_array_equal(picture, (expected * 255).round().byte().numpy())
     until(lambda: "downloads" in steering.exports.status.content)
+
+
+def test_fitted_scenes_are_a_source_of_their_own(server: viser.ViserServer) -> None:
+    stage = Stage(kind="scene")
+    assert "Fitted scene" not in begin(server, stage).controls.source.options
+    latent = stage.saved.latents[3] + 1.0
+    stage.added = {"chair": StoredScene("chair", latent), "bus": StoredScene("bus", -latent)}
+    steering = begin(server, stage)
+    steering.controls.source.value = "Fitted scene"
+    until(lambda: "Shown: fitted scene bus" in steering.status_text)
+    steering.controls.fitted.value = "chair"
+    until(lambda: "Shown: fitted scene chair" in steering.status_text)
+    assert torch.equal(stage.history[-1][1], latent[None])
+    assert "item_" in steering.relatives.content
 
 
 @pytest.mark.parametrize("kind", ["image", "voxel", "scene"])
