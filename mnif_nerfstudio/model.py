@@ -20,8 +20,8 @@ from mnif_core.mixture import CoefficientPolicy, MixtureConfig
 from mnif_core.occupancy import Occupancy
 from mnif_core.prior import LatentPrior, PriorConfig
 from mnif_core.signals.scenes import SceneSignal
+from mnif_core.viewing.selection import Selection, base_latent, latent_of
 from mnif_nerfstudio.field import MnifField
-from mnif_nerfstudio.shown_scene import ShownScene
 
 NOTHING = 1e-6  # opacity of rays that hit nothing
 
@@ -128,7 +128,9 @@ class MnifModel(Model):
                 ema_decay=config.prior_ema_decay,
             )
         )
-        self.shown = ShownScene()
+        self.shown, self._moved = Selection(), torch.zeros(())
+        # steps that have changed weights in this process: thumbnails go by them
+        self.fit_updates = self.prior_updates = 0
 
     @property
     def signal(self) -> SceneSignal:
@@ -261,36 +263,25 @@ class MnifModel(Model):
         }
         return metrics, {"img": torch.cat([truth, outputs["rgb"]], dim=1)}
 
-    @torch.no_grad()
-    def latent_of(self, shown: ShownScene) -> Tensor:
+    def latent_of(self, shown: Selection) -> Tensor:
         """The latent `[1, h]` that `shown` names. Sampling takes its time; no lock is needed, no training weight read.
 
         Raises:
             ConfigError: a training scene that does not exist.
         """
-        for scene in {"train": [shown.scene], "between": [shown.scene, shown.other], "sample": []}[shown.source]:
-            if not 0 <= scene < self.num_scenes:
-                raise ConfigError(f"there is no scene {scene}; choose one of 0 to {self.num_scenes - 1}")
-        if shown.source == "train":
-            return self.latents[shown.scene : shown.scene + 1].detach().clone()
-        if shown.source == "between":
-            return torch.lerp(self.latents[shown.scene], self.latents[shown.other], shown.mix)[None].detach()
-        generator = torch.Generator(self.device).manual_seed(shown.seed)
-        if not self.prior_is_trained:
-            mean, std = self.latents.mean(0), self.latents.std(0)
-            return mean + std * torch.randn(1, mean.shape[0], generator=generator, device=self.device)
-        return self.prior.sample(1, generator=generator, sampler=shown.sampler, steps=shown.steps)
+        return latent_of(self.generative_field(), shown)
 
-    def show(self, shown: ShownScene, latent: Tensor | None = None) -> None:
+    def show(self, shown: Selection, latent: Tensor | None = None) -> None:
         """Let every camera without a scene of its own show `shown`; `latent` `[1, h]` spares the sampling."""
-        latent = self.latent_of(shown) if latent is None else latent
-        self.shown = shown
-        self.field.shown_latent = latent.to(self.device)
+        latent = (self.latent_of(shown) if latent is None else latent).to(self.device)
+        self.shown, self.field.shown_latent = shown, latent
+        if shown.scenes:
+            self._moved = latent - base_latent(self.generative_field(), shown)
 
     def refresh_shown(self) -> None:
         """Take a shown training scene's latent anew, since training has moved it."""
-        if self.shown.source != "sample":
-            self.field.shown_latent = self.latent_of(self.shown)
+        if self.shown.scenes:
+            self.field.shown_latent = base_latent(self.generative_field(), self.shown) + self._moved
 
     def generative_field(self) -> GenerativeField:
         """The artefact: everything learned, without nerfstudio."""

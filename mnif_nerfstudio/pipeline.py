@@ -15,7 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mnif_nerfstudio.datamanager import MultiSceneDataManager, MultiSceneDataManagerConfig
 from mnif_nerfstudio.model import MnifModel, MnifModelConfig
-from mnif_nerfstudio.shown_scene import ShownScene
+from mnif_nerfstudio.shown_scene import selection_from_environment
 from mnif_nerfstudio.viewer_panel import ViewerPanel
 
 
@@ -61,7 +61,7 @@ class MnifPipeline(VanillaPipeline):
                 self._model, device_ids=ids, find_unused_parameters=True
             )
             dist.barrier(device_ids=ids)
-        self.mnif.show(ShownScene.from_environment())
+        self.mnif.show(selection_from_environment())
         self.panel = ViewerPanel(self)
 
     @property
@@ -95,8 +95,10 @@ class MnifPipeline(VanillaPipeline):
         def after(step: int) -> None:
             if self.in_prior_stage(step):
                 self.mnif.prior.update_ema()
+                self.mnif.prior_updates += 1
             else:
                 self.mnif.refresh_shown()
+                self.mnif.fit_updates += 1
 
         def before(step: int) -> None:
             # gradients that stage 1 has accumulated must not be applied in stage 2
@@ -123,4 +125,5 @@ class MnifPipeline(VanillaPipeline):
         self.mnif.update_to_step(step)
         self.mnif.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
         self.stage_seconds.copy_(state["stage_seconds"])
+        self.mnif.fit_updates += 1
         self.mnif.show(self.mnif.shown)
