@@ -1,6 +1,7 @@
 """Rays to colours: which latent each ray uses, the losses of both stages, and which scene a camera shows."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -12,6 +13,7 @@ from torch.nn import Parameter
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from mnif_core.errors import CheckpointError, ConfigError
+from mnif_core.fitted_scenes import FittedScenes
 from mnif_core.fitting import auto_decoding_loss
 from mnif_core.generative_field import GenerativeField
 from mnif_core.instance_networks import InstanceNetworks
@@ -128,6 +130,7 @@ class MnifModel(Model):
                 ema_decay=config.prior_ema_decay,
             )
         )
+        self.field_folder = Path("field")
         self.shown, self._moved = Selection(), torch.zeros(())
         # steps that have changed weights in this process: thumbnails go by them
         self.fit_updates = self.prior_updates = 0
@@ -151,6 +154,11 @@ class MnifModel(Model):
     def prior_is_trained(self) -> bool:
         """Whether stage 2 has taken a step."""
         return self.prior.is_trained
+
+    @property
+    def fitted(self) -> FittedScenes:
+        """Scenes that `mnif fit-scene` has added to the run."""
+        return FittedScenes(self.field_folder, self.latents)
 
     def get_param_groups(self) -> dict[str, list[Parameter]]:
         """Bases (with the projection), latents, and the prior's denoiser."""
@@ -269,12 +277,14 @@ class MnifModel(Model):
         Raises:
             ConfigError: a training scene that does not exist.
         """
-        return latent_of(self.generative_field(), shown)
+        return latent_of(self.generative_field(), shown, self.fitted)
 
     def show(self, shown: Selection, latent: Tensor | None = None) -> None:
         """Let every camera without a scene of its own show `shown`; `latent` `[1, h]` spares the sampling."""
         latent = (self.latent_of(shown) if latent is None else latent).to(self.device)
         self.shown, self.field.shown_latent = shown, latent
+        own = shown.source == "fitted" and not any(shown.directions)
+        self.field.shown_fitted = self.fitted[shown.name] if own else None
         if shown.scenes:
             self._moved = latent - base_latent(self.generative_field(), shown)
 

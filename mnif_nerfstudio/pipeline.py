@@ -1,6 +1,7 @@
 """Both stages of one run: fit bases and latents, then learn the prior over the latents."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -32,6 +33,8 @@ class MnifPipelineConfig(VanillaPipelineConfig):
     """Steps of stage 1 (auto-decoding, Alg. 2). The paper's 2,000 epochs of 2,458 scenes by 8."""
     prior_steps: int = 77000
     """Steps of stage 2 (diffusion over the latents). The paper's 1,000 epochs of 2,458 latents by 32."""
+    field_folder: Path = Path("field")
+    """The run's field, beside which `mnif fit-scene` adds scenes; set by the run itself."""
 
 
 class MnifPipeline(VanillaPipeline):
@@ -61,7 +64,12 @@ class MnifPipeline(VanillaPipeline):
                 self._model, device_ids=ids, find_unused_parameters=True
             )
             dist.barrier(device_ids=ids)
-        self.mnif.show(selection_from_environment())
+        self.mnif.field_folder = config.field_folder
+        selection = selection_from_environment()
+        if selection.source == "fitted":
+            self.mnif.shown = selection  # fitted to weights that are loaded later, and shown then
+        else:
+            self.mnif.show(selection)
         self.panel = ViewerPanel(self)
 
     @property

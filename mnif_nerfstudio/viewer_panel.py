@@ -17,7 +17,7 @@ from nerfstudio.viewer.viewer_elements import ViewerControl, ViewerElement
 from torch import Tensor, nn
 
 from mnif_core.generative_field import GenerativeField
-from mnif_core.viewing.selection import NONE_FITTED, Fitted, Selection
+from mnif_core.viewing.selection import Fitted, Selection
 from mnif_core.viewing.steering import Steering
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ class NerfstudioStage:
 
     @property
     def fitted(self) -> Fitted:
-        """See `Stage`. Scenes added by `mnif fit-scene` are shown by `mnif view`."""
-        return NONE_FITTED
+        """See `Stage`."""
+        return self._pipeline.mnif.fitted
 
     def version(self, selection: Selection) -> int:
         """See `Stage`. Only samples depend on the prior."""

@@ -27,14 +27,13 @@ class View:
 
     def run_command(self) -> None:
         """Serve until interrupted."""
-        from mnif_core.fitted_scenes import fitted_names, read_fitted
+        from mnif_core.fitted_scenes import FittedScenes
         from mnif_core.viewing.page import open_page
         from mnif_core.viewing.selection import Selection, base_latent
 
         selection = Selection.parse(self.show)
         field = load_field(self.run, self.device)
-        folder = field_folder(self.run)
-        fitted = {name: read_fitted(folder, name, field.latents) for name in fitted_names(folder)}
+        fitted = FittedScenes(field_folder(self.run), field.latents)
         base_latent(field, selection, fitted)  # says in one line if there is no such instance
         server = open_page(field, str(self.run), selection, self.host, self.port, fitted)
         print(f"{self.run} at http://{self.host}:{self.port}; Ctrl-C ends", flush=True)

@@ -29,6 +29,7 @@ class Model(nn.Module):
     def __init__(self, scenes: int) -> None:
         super().__init__()
         self.saved = small_field("scene", scenes)
+        self.fitted: dict[str, object] = {}
         self.shown = Selection()
         self.history: list[Selection] = []
         self.fit_updates = self.prior_updates = 0
