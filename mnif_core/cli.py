@@ -13,11 +13,13 @@ from mnif_core.commands.fit_scene import FitScene
 from mnif_core.commands.render import RenderScenes
 from mnif_core.commands.show import Interpolate, Reconstruct, Sample
 from mnif_core.commands.train import Image, Voxel
+from mnif_core.commands.view import View
 from mnif_core.errors import MnifError
 
 Command = (
     Annotated[Image, subcommand("image")]
     | Annotated[Voxel, subcommand("voxel")]
+    | Annotated[View, subcommand("view")]
     | Annotated[Sample, subcommand("sample")]
     | Annotated[Reconstruct, subcommand("reconstruct")]
     | Annotated[Interpolate, subcommand("interpolate")]

@@ -5,6 +5,7 @@ Shape letters: h latent.
 
 import hashlib
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -107,6 +108,31 @@ def read_fitted(field: Path, name: str, latents: Tensor) -> StoredScene:
     if stamp != _fingerprint(latents):
         raise CheckpointError(f"{path}: fitted to the field before it was trained on; fit the scene again")
     return scene
+
+
+class FittedScenes(Mapping[str, StoredScene]):
+    """All scenes fitted to a field, by name; read when asked for, so those that are added meanwhile are there too.
+
+    Args:
+        field: its folder; nothing is in a folder that does not exist.
+        latents: its training latents.
+    """
+
+    def __init__(self, field: Path, latents: Tensor) -> None:
+        self._field, self._latents = field, latents
+
+    def __getitem__(self, name: str) -> StoredScene:
+        """See `read_fitted`."""
+        return read_fitted(self._field, name, self._latents)
+
+    def __contains__(self, name: object) -> bool:
+        return name in fitted_names(self._field)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(fitted_names(self._field))
+
+    def __len__(self) -> int:
+        return len(fitted_names(self._field))
 
 
 def _fingerprint(latents: Tensor) -> str:

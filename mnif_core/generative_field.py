@@ -27,6 +27,7 @@ from mnif_core.hypernetwork import HypernetworkConfig
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.kernels.choice import Implementation
 from mnif_core.latent_fitter import LatentFitter
+from mnif_core.latent_space import bilinear, truncate
 from mnif_core.mixture import MixtureConfig
 from mnif_core.modulation import Modulation, ModulationConfig
 from mnif_core.neighbour_sampling import Sampler, sample_between_neighbours
@@ -94,23 +95,32 @@ class GenerativeField:
         return self.modulation.instance(torch.atleast_2d(latents.to(self.device)))
 
     def sample_latents(
-        self, count: int, seed: int | None = None, sampler: Sampler = "dpm++", steps: int = 25
+        self,
+        count: int,
+        seed: int | None = None,
+        sampler: Sampler = "dpm++",
+        steps: int = 25,
+        truncation: float = 1.0,
     ) -> Tensor:
         """Draw `[count, h]` new latents from the prior, or between training latents by the sampler `neighbours`.
 
+        `truncation` below 1 pulls them towards the training mean.
+
         Raises:
-            ConfigError: the field has no prior (stage 2 has not run).
+            ConfigError: the field has no prior (stage 2 has not run), or truncation is outside [0, 1].
         """
         generator = torch.Generator(self.device)
         if seed is None:
             generator.seed()
         else:
             generator.manual_seed(seed)
+        mean = self.latents.mean(0)
         if sampler == "neighbours":
-            return sample_between_neighbours(self.latents, count, generator)
+            return truncate(sample_between_neighbours(self.latents, count, generator), mean, truncation)
         if self.prior is None:
             raise ConfigError("this field has no prior; train stage 2 before sampling, or sample between 'neighbours'")
-        return self.prior.sample(count, generator=generator, sampler=sampler, steps=steps)
+        latents = self.prior.sample(count, generator=generator, sampler=sampler, steps=steps)
+        return truncate(latents, mean, truncation)
 
     def sample(
         self, count: int, seed: int | None = None, sampler: Sampler = "dpm++", steps: int = 25, **decode: Any
@@ -153,10 +163,8 @@ class GenerativeField:
             raise ConfigError(f"a grid of {size} has no four corners; choose 2 or more")
         if any(not 0 <= corner < count for corner in corners):
             raise ConfigError(f"corners {tuple(corners)}: choose four of the training instances 0 to {count - 1}")
-        first, second, third, fourth = self.latents[list(corners)]
-        mix = torch.linspace(0.0, 1.0, size, device=self.device).unsqueeze(1)
-        left, right = torch.lerp(first, third, mix), torch.lerp(second, fourth, mix)
-        return torch.lerp(left.unsqueeze(1), right.unsqueeze(1), mix).flatten(0, 1)
+        mix = torch.linspace(0.0, 1.0, size, device=self.device)
+        return bilinear(self.latents[list(corners)], mix.repeat(size), mix.repeat_interleave(size))
 
     @torch.no_grad()
     def reconstruct(self, observations: Observations) -> Tensor:

@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from mnif_core.generative_field import GenerativeField
+from mnif_core.generative_field import GenerativeField, Signal
+from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.observations import Observations
 from mnif_core.signals.scenes import SceneSignal
@@ -34,14 +35,18 @@ def tiles(field: GenerativeField, latents: Tensor, resolution: int | None = None
         latents: `[n, h]`.
         resolution: side of images and views in pixels, of grids in cells; none for the data's.
     """
-    networks = field.instance(latents)
-    if isinstance(field.signal, ImageSignal):
-        pictures = field.signal.decode(networks, resolution, resolution)
+    return pictures_of(field.signal, field.instance(latents), resolution)
+
+
+def pictures_of(signal: Signal, networks: InstanceNetworks, resolution: int | None = None) -> Tensor:
+    """One picture of each of `networks`, as `tiles`."""
+    if isinstance(signal, ImageSignal):
+        pictures = signal.decode(networks, resolution, resolution)
         return pictures.expand(*pictures.shape[:3], 3).cpu()
-    if isinstance(field.signal, SceneSignal):
-        camera = field.signal.orbit(1)[0]
-        return field.signal.render_view(networks, camera, height=resolution, width=resolution).color.cpu()
-    return torch.stack([mesh_picture(mesh) for mesh in field.signal.meshes(networks, resolution)])
+    if isinstance(signal, SceneSignal):
+        camera = signal.orbit(1)[0]
+        return signal.render_view(networks, camera, height=resolution, width=resolution).color.cpu()
+    return torch.stack([mesh_picture(mesh) for mesh in signal.meshes(networks, resolution)])
 
 
 def write_instances(

@@ -18,7 +18,7 @@ from mnif_core.errors import ConfigError
 from mnif_core.signals.srn_files import list_instances, read_instance
 from mnif_nerfstudio.prefetch import Prefetch
 from mnif_nerfstudio.scene_store import PixelBatch, SceneStore
-from mnif_nerfstudio.shown_scene import ShownScene
+from mnif_nerfstudio.shown_scene import selection_from_environment
 from mnif_nerfstudio.srn_dataparser import SrnDataParser, SrnDataParserConfig
 
 
@@ -121,7 +121,7 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         self.instances = list_instances(config.data, config.dataparser.category, "train")
         self.store = SceneStore.open(self.instances, config.dataparser.held_out_views)
         self.exclude_batch_keys_from_device: list[str] = []
-        shown = ShownScene.from_environment()
+        shown = selection_from_environment()
         self.display(shown.scene if shown.source == "train" else 0)
         DataManager.__init__(self)
 

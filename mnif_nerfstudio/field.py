@@ -6,6 +6,7 @@ from nerfstudio.field_components.field_heads import FieldHeadNames
 from nerfstudio.fields.base_field import Field
 from torch import Tensor
 
+from mnif_core.fitted_scenes import StoredScene
 from mnif_core.fitting import LatentTable
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.mixture import MixtureConfig, MixtureSiren
@@ -16,7 +17,8 @@ from mnif_nerfstudio.shown_network import ShownNetwork
 class MnifField(Field):
     """Colour and density of many scenes.
 
-    As a nerfstudio field it answers for one scene at a time, the one whose latent `shown_latent` holds.
+    As a nerfstudio field it answers for one scene at a time: the one whose latent `shown_latent` holds, or
+    `shown_fitted` where that is set, which may have a network of its own.
 
     Args:
         config: shape of the mixture; 3 coordinates, 4 values.
@@ -33,6 +35,7 @@ class MnifField(Field):
         self.mixture = MixtureSiren(config)
         self.latents = LatentTable(self.mixture.mean_latent(), num_scenes, latent_std)
         self.register_buffer("shown_latent", self.mixture.mean_latent()[None], persistent=False)
+        self.shown_fitted: StoredScene | None = None
         self.shown_network = ShownNetwork(self)
 
     def networks(self, latents: Tensor) -> InstanceNetworks:

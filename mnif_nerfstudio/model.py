@@ -1,6 +1,7 @@
 """Rays to colours: which latent each ray uses, the losses of both stages, and which scene a camera shows."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -12,6 +13,7 @@ from torch.nn import Parameter
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from mnif_core.errors import CheckpointError, ConfigError
+from mnif_core.fitted_scenes import FittedScenes
 from mnif_core.fitting import auto_decoding_loss
 from mnif_core.generative_field import GenerativeField
 from mnif_core.instance_networks import InstanceNetworks
@@ -20,8 +22,8 @@ from mnif_core.mixture import CoefficientPolicy, MixtureConfig
 from mnif_core.occupancy import Occupancy
 from mnif_core.prior import LatentPrior, PriorConfig
 from mnif_core.signals.scenes import SceneSignal
+from mnif_core.viewing.selection import Selection, base_latent, latent_of
 from mnif_nerfstudio.field import MnifField
-from mnif_nerfstudio.shown_scene import ShownScene
 
 NOTHING = 1e-6  # opacity of rays that hit nothing
 
@@ -128,7 +130,10 @@ class MnifModel(Model):
                 ema_decay=config.prior_ema_decay,
             )
         )
-        self.shown = ShownScene()
+        self.field_folder = Path("field")
+        self.shown, self._moved = Selection(), torch.zeros(())
+        # steps that have changed weights in this process: thumbnails go by them
+        self.fit_updates = self.prior_updates = 0
 
     @property
     def signal(self) -> SceneSignal:
@@ -149,6 +154,11 @@ class MnifModel(Model):
     def prior_is_trained(self) -> bool:
         """Whether stage 2 has taken a step."""
         return self.prior.is_trained
+
+    @property
+    def fitted(self) -> FittedScenes:
+        """Scenes that `mnif fit-scene` has added to the run."""
+        return FittedScenes(self.field_folder, self.latents)
 
     def get_param_groups(self) -> dict[str, list[Parameter]]:
         """Bases (with the projection), latents, and the prior's denoiser."""
@@ -261,36 +271,27 @@ class MnifModel(Model):
         }
         return metrics, {"img": torch.cat([truth, outputs["rgb"]], dim=1)}
 
-    @torch.no_grad()
-    def latent_of(self, shown: ShownScene) -> Tensor:
+    def latent_of(self, shown: Selection) -> Tensor:
         """The latent `[1, h]` that `shown` names. Sampling takes its time; no lock is needed, no training weight read.
 
         Raises:
             ConfigError: a training scene that does not exist.
         """
-        for scene in {"train": [shown.scene], "between": [shown.scene, shown.other], "sample": []}[shown.source]:
-            if not 0 <= scene < self.num_scenes:
-                raise ConfigError(f"there is no scene {scene}; choose one of 0 to {self.num_scenes - 1}")
-        if shown.source == "train":
-            return self.latents[shown.scene : shown.scene + 1].detach().clone()
-        if shown.source == "between":
-            return torch.lerp(self.latents[shown.scene], self.latents[shown.other], shown.mix)[None].detach()
-        generator = torch.Generator(self.device).manual_seed(shown.seed)
-        if not self.prior_is_trained:
-            mean, std = self.latents.mean(0), self.latents.std(0)
-            return mean + std * torch.randn(1, mean.shape[0], generator=generator, device=self.device)
-        return self.prior.sample(1, generator=generator, sampler=shown.sampler, steps=shown.steps)
+        return latent_of(self.generative_field(), shown, self.fitted)
 
-    def show(self, shown: ShownScene, latent: Tensor | None = None) -> None:
+    def show(self, shown: Selection, latent: Tensor | None = None) -> None:
         """Let every camera without a scene of its own show `shown`; `latent` `[1, h]` spares the sampling."""
-        latent = self.latent_of(shown) if latent is None else latent
-        self.shown = shown
-        self.field.shown_latent = latent.to(self.device)
+        latent = (self.latent_of(shown) if latent is None else latent).to(self.device)
+        self.shown, self.field.shown_latent = shown, latent
+        own = shown.source == "fitted" and not any(shown.directions)
+        self.field.shown_fitted = self.fitted[shown.name] if own else None
+        if shown.scenes:
+            self._moved = latent - base_latent(self.generative_field(), shown)
 
     def refresh_shown(self) -> None:
         """Take a shown training scene's latent anew, since training has moved it."""
-        if self.shown.source != "sample":
-            self.field.shown_latent = self.latent_of(self.shown)
+        if self.shown.scenes:
+            self.field.shown_latent = base_latent(self.generative_field(), self.shown) + self._moved
 
     def generative_field(self) -> GenerativeField:
         """The artefact: everything learned, without nerfstudio."""

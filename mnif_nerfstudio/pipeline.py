@@ -1,6 +1,7 @@
 """Both stages of one run: fit bases and latents, then learn the prior over the latents."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -15,7 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mnif_nerfstudio.datamanager import MultiSceneDataManager, MultiSceneDataManagerConfig
 from mnif_nerfstudio.model import MnifModel, MnifModelConfig
-from mnif_nerfstudio.shown_scene import ShownScene
+from mnif_nerfstudio.shown_scene import selection_from_environment
 from mnif_nerfstudio.viewer_panel import ViewerPanel
 
 
@@ -32,6 +33,8 @@ class MnifPipelineConfig(VanillaPipelineConfig):
     """Steps of stage 1 (auto-decoding, Alg. 2). The paper's 2,000 epochs of 2,458 scenes by 8."""
     prior_steps: int = 77000
     """Steps of stage 2 (diffusion over the latents). The paper's 1,000 epochs of 2,458 latents by 32."""
+    field_folder: Path = Path("field")
+    """The run's field, beside which `mnif fit-scene` adds scenes; set by the run itself."""
 
 
 class MnifPipeline(VanillaPipeline):
@@ -61,7 +64,12 @@ class MnifPipeline(VanillaPipeline):
                 self._model, device_ids=ids, find_unused_parameters=True
             )
             dist.barrier(device_ids=ids)
-        self.mnif.show(ShownScene.from_environment())
+        self.mnif.field_folder = config.field_folder
+        selection = selection_from_environment()
+        if selection.source == "fitted":
+            self.mnif.shown = selection  # fitted to weights that are loaded later, and shown then
+        else:
+            self.mnif.show(selection)
         self.panel = ViewerPanel(self)
 
     @property
@@ -95,8 +103,10 @@ class MnifPipeline(VanillaPipeline):
         def after(step: int) -> None:
             if self.in_prior_stage(step):
                 self.mnif.prior.update_ema()
+                self.mnif.prior_updates += 1
             else:
                 self.mnif.refresh_shown()
+                self.mnif.fit_updates += 1
 
         def before(step: int) -> None:
             # gradients that stage 1 has accumulated must not be applied in stage 2
@@ -123,4 +133,5 @@ class MnifPipeline(VanillaPipeline):
         self.mnif.update_to_step(step)
         self.mnif.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
         self.stage_seconds.copy_(state["stage_seconds"])
+        self.mnif.fit_updates += 1
         self.mnif.show(self.mnif.shown)

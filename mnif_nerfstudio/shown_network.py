@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
+from mnif_core.fitted_scenes import StoredScene
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.occupancy import Occupancy
 from mnif_core.signals.scenes import WORTHWHILE
@@ -20,7 +22,9 @@ class ShownNetwork:
 
     def __init__(self, field: "MnifField") -> None:
         self._field = field
-        self._key: object = None
+        self._latent: Tensor | None = None
+        self._fitted: StoredScene | None = None
+        self._writes: tuple[int, ...] | None = None
         self._networks: InstanceNetworks | None = None
         self._occupancy: Occupancy | None = None
 
@@ -28,16 +32,15 @@ class ShownNetwork:
     def networks(self) -> InstanceNetworks:
         """The network of the shown scene."""
         field = self._field
+        latent, fitted = field.shown_latent, field.shown_fitted
         # tensors count how often they were written to
-        key = (field.shown_latent, field.shown_latent._version, *(p._version for p in field.mixture.parameters()))
-        old = self._key
-        changed = not isinstance(old, tuple) or old[0] is not key[0] or old[1:] != key[1:]
-        if changed or self._networks is None:
-            networks = field.networks(field.shown_latent)
-            # the viewer interrupts pictures between any two lines: the key goes last
-            self._key, self._occupancy = None, None
-            self._networks = networks
-            self._key = key
+        writes = (latent._version, *(p._version for p in field.mixture.parameters()))
+        if self._networks is None or self._latent is not latent or self._fitted is not fitted or self._writes != writes:
+            networks = field.networks(latent) if fitted is None else fitted.networks(field.mixture)
+            # the viewer interrupts pictures between any two lines: what tells that all is in place goes last
+            self._writes, self._occupancy = None, None
+            self._networks, self._latent, self._fitted = networks, latent, fitted
+            self._writes = writes
         return self._networks
 
     def occupancy(self, samples: int) -> Occupancy | None:

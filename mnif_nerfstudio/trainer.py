@@ -32,6 +32,12 @@ class MnifTrainerConfig(TrainerConfig):
             self.experiment_name = "demo-cars"
         super().set_experiment_name()
 
+    def save_config(self) -> None:
+        """Write config.yml, by which nerfstudio's other commands also find the run's field."""
+        stages: Any = self.pipeline
+        stages.field_folder = self.get_base_dir() / "field"
+        super().save_config()
+
 
 class MnifTrainer(Trainer):
     """Runs to the end of stage 2, whatever step it starts from."""

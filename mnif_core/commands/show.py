@@ -19,6 +19,8 @@ class Sample(FieldCommand):
     """Reverse diffusion, or `neighbours`: between a training latent and one near to it (Eq. 11)."""
     steps: int = 25
     """Reverse steps of diffusion."""
+    truncation: float = 1.0
+    """Share of each sample's distance to the mean of the training latents that is kept: 1 all, 0 the mean itself."""
     resolution: int | None = None
     """Side in pixels or cells; none for the data's."""
 
@@ -27,7 +29,7 @@ class Sample(FieldCommand):
         from mnif_core.sheets import write_instances
 
         field = self.load()
-        latents = field.sample_latents(self.count, self.seed, self.sampler, self.steps)
+        latents = field.sample_latents(self.count, self.seed, self.sampler, self.steps, self.truncation)
         output = self.output or self.run / f"samples-seed-{self.seed}.png"
         write_instances(field, latents, output, columns=8, resolution=self.resolution)
 

@@ -11,36 +11,12 @@ import trimesh
 from PIL import Image
 
 from mnif_core.cli import main
-from mnif_core.fitting import FittingConfig
 from mnif_core.generative_field import GenerativeField
-from mnif_core.latent_fitter import LatentFitter
-from mnif_core.mixture import MixtureConfig, MixtureSiren
-from mnif_core.prior import LatentPrior, PriorConfig
-from mnif_core.signals.images import ImageSignal
-from mnif_core.signals.scenes import SceneSignal
-from mnif_core.signals.voxels import VoxelSignal
-
-SIGNALS: dict[str, Any] = {
-    "image": ImageSignal(8, 8),
-    "voxel": VoxelSignal(12),
-    "scene": SceneSignal(samples_per_ray=4, height=8, width=8, focal=8.0),
-}
-DIMENSIONS = {"image": (2, 3), "voxel": (3, 1), "scene": (3, 4)}
+from tests.small_field import small_field
 
 
 def save_field(kind: str, folder: Path, prior: bool = True) -> Path:
-    torch.manual_seed(0)
-    output: Any = "none" if kind == "scene" else "sine"
-    mixture = MixtureSiren(MixtureConfig(*DIMENSIONS[kind], 1, 16, 4, 6, w0=20.0, output_activation=output))
-    with torch.no_grad():
-        mixture.projection.weight.mul_(5)
-    latents = torch.randn(5, 6)
-    latent_prior = LatentPrior(PriorConfig(6, width=32, blocks=1))
-    latent_prior.fit_statistics(latents)
-    fitter = None if kind == "scene" else LatentFitter(FittingConfig(inner_rate=0.01), 6)
-    names = [f"item_{i}" for i in range(5)]
-    field = GenerativeField(mixture, latents, SIGNALS[kind], latent_prior if prior else None, names, fitter)
-    field.save(folder / "field")
+    small_field(kind, prior=prior).save(folder / "field")
     return folder
 
 
@@ -64,6 +40,17 @@ def test_sample_writes_a_sheet_and_says_where(kind: str, tmp_path: Path, capsys:
     np.testing.assert_array_equal(picture(sheet), picture(tmp_path / "b.png"))
     assert main(["sample", str(run), "--count", "5", "--seed", "4", "--output", str(tmp_path / "c.png")]) == 0
     assert not np.array_equal(picture(sheet), picture(tmp_path / "c.png"))
+
+
+def test_full_truncation_makes_samples_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = save_field("image", tmp_path / "run")
+    assert main(["sample", str(run), "--count", "2", "--truncation", "0"]) == 0
+    sheet = picture(run / "samples-seed-0.png")
+    np.testing.assert_array_equal(sheet[:128, :128], sheet[:128, 130:258])
+    assert main(["sample", str(run), "--count", "2"]) == 0
+    sheet = picture(run / "samples-seed-0.png")
+    assert not np.array_equal(sheet[:128, :128], sheet[:128, 130:258])
+    assert "truncation is 1.5" in failing(["sample", str(run), "--truncation", "1.5"], capsys)
 
 
 def test_solids_become_watertight_meshes(tmp_path: Path) -> None:

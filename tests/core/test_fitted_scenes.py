@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mnif_core.errors import CheckpointError, ConfigError, OutputError
-from mnif_core.fitted_scenes import StoredScene, add_fitted, fitted_names, read_fitted
+from mnif_core.fitted_scenes import FittedScenes, StoredScene, add_fitted, fitted_names, read_fitted
 from mnif_core.generative_field import GenerativeField
 from tests.core.test_cli import save_field
 
@@ -67,3 +67,13 @@ def test_what_is_missing_or_damaged_is_named(folder: Path) -> None:
     (folder / "blocked").write_text("")
     with pytest.raises(OutputError, match="cannot be written"):
         add_fitted(folder / "blocked", StoredScene("stool", torch.ones(6)), latents)
+
+
+def test_scenes_added_meanwhile_are_found(folder: Path) -> None:
+    latents = GenerativeField.load(folder).latents
+    scenes = FittedScenes(folder, latents)
+    assert list(scenes) == [] and "chair" not in scenes
+    assert len(FittedScenes(folder / "nowhere", latents)) == 0
+    add_fitted(folder, StoredScene("chair", torch.ones(6)), latents)
+    assert list(scenes) == ["chair"] and "chair" in scenes and len(scenes) == 1
+    assert torch.equal(scenes["chair"].latent, torch.ones(6))

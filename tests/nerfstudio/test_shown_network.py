@@ -1,11 +1,14 @@
 """What cameras show is mixed once and without its empty space, and is never stale."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.scene_box import SceneBox
 from torch import Tensor
 
+from mnif_core.fitted_scenes import StoredScene, add_fitted
 from mnif_core.signals.scenes import TOLERANCE, look_at_origin
 from mnif_nerfstudio import shown_network
 from mnif_nerfstudio.methods import mnif, mnif_tiny
@@ -100,3 +103,15 @@ def test_another_scene_and_loaded_weights_are_shown(model: MnifModel) -> None:
     state = {name: value + 0.01 for name, value in model.state_dict().items() if name.startswith("field.mixture")}
     model.load_state_dict(state, strict=False)
     assert not torch.equal(weight(model), second)
+
+
+def test_a_fitted_scene_is_shown_by_its_own_network(model: MnifModel, tmp_path: Path) -> None:
+    model.field_folder = model.generative_field().save(tmp_path / "field")
+    own = model.field.networks(model.latents[1:])
+    scene = StoredScene("chair", model.latents[0].detach(), own.weights, own.biases)
+    add_fitted(model.field_folder, scene, model.latents)
+    model.show(type(model.shown)("fitted", name="chair"))
+    fitted, second = (model.get_outputs_for_camera(camera(scene)) for scene in (None, 1))
+    assert float((fitted["rgb"] - second["rgb"]).abs().max()) <= TOLERANCE
+    model.show(type(model.shown)())
+    assert not torch.equal(weight(model), own.weights[1])

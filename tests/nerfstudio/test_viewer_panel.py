@@ -1,4 +1,4 @@
-"""The panel against a model whose sampling can be held up: callbacks return, the latest choice wins, errors show."""
+"""The panel in a viewer: found and filled by nerfstudio, shows what is chosen, and draws the shown scene's cameras."""
 
 import contextlib
 import math
@@ -16,38 +16,28 @@ from nerfstudio.viewer.utils import parse_object
 from nerfstudio.viewer.viewer_elements import ViewerControl, ViewerElement
 from torch import Tensor, nn
 
-from mnif_core.errors import ConfigError
-from mnif_nerfstudio.shown_scene import ShownScene
+from mnif_core.generative_field import GenerativeField
+from mnif_core.viewing.selection import Selection
+from mnif_core.viewing.steering import Steering
 from mnif_nerfstudio.viewer_panel import ViewerPanel
+from tests.small_field import small_field
 
 PATIENCE = 20.0
 
 
 class Model(nn.Module):
-    """Samples wait for `gate`; seeds 101 and 103 fail."""
-
-    def __init__(self, scenes: int = 5) -> None:
+    def __init__(self, scenes: int) -> None:
         super().__init__()
-        self.scene_names = [f"car{scene}" for scene in range(scenes)]
-        self.prior = SimpleNamespace(config=SimpleNamespace(steps=1000))
-        self.prior_is_trained = True
-        self.shown = ShownScene()
-        self.history: list[ShownScene] = []
-        self.asked: list[ShownScene] = []
-        self.gate = threading.Event()
-        self.gate.set()
+        self.saved = small_field("scene", scenes)
+        self.fitted: dict[str, object] = {}
+        self.shown = Selection()
+        self.history: list[Selection] = []
+        self.fit_updates = self.prior_updates = 0
 
-    def latent_of(self, shown: ShownScene) -> Tensor:
-        self.asked.append(shown)
-        if shown.source == "sample":
-            self.gate.wait()
-            if shown.seed == 101:
-                raise ConfigError("no such sample; choose another")
-            if shown.seed == 103:
-                raise RuntimeError("out of memory")
-        return torch.full((1, 2), float(shown.seed))
+    def generative_field(self) -> GenerativeField:
+        return self.saved
 
-    def show(self, shown: ShownScene, latent: Tensor | None = None) -> None:
+    def show(self, shown: Selection, latent: Tensor | None = None) -> None:
         assert latent is not None, "showing without a latent would sample under the lock"
         self.shown = shown
         self.history.append(shown)
@@ -72,6 +62,15 @@ class Pipeline(nn.Module):
         self.panel = ViewerPanel(self)  # type: ignore[arg-type]
 
 
+def steering_of(pipeline: Pipeline) -> Steering:
+    assert pipeline.panel._steering is not None
+    return pipeline.panel._steering
+
+
+def status_of(pipeline: Pipeline) -> str:
+    return steering_of(pipeline).status_text
+
+
 class Frustum:
     def __init__(self, name: str, drawn: "dict[str, Frustum]") -> None:
         self.name, self.visible, self.drawn = name, True, drawn
@@ -89,7 +88,7 @@ class Viewer:
         self.camera_handles: dict[int, Frustum] = {}
         self.hide_images = SimpleNamespace(visible=True)
         self.train_lock: Any = threading.Lock()
-        self.viser_server = SimpleNamespace(on_client_connect=self.on_client_connect)
+        self.viser_server = SimpleNamespace(on_client_connect=self.on_client_connect, get_clients=dict)
         self.connect_callbacks: list[Callable[[Any], None]] = []
         self.renders = 0
 
@@ -109,185 +108,121 @@ class Viewer:
         self.renders += 1
 
 
-def until(condition: Callable[[], bool]) -> None:
+@pytest.fixture(scope="module")
+def server() -> Iterator[viser.ViserServer]:
+    with contextlib.closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = viser.ViserServer(host="127.0.0.1", port=port, verbose=False)
+    yield server
+    server.stop()
+
+
+def until(condition: Callable[[], object]) -> None:
     end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, "what was waited for did not happen"
         time.sleep(0.005)
 
 
-def connect(pipeline: Pipeline) -> Viewer:
-    viewer = Viewer()
-    viewer.init_scene(pipeline.datamanager.train_dataset, "training")
-    pipeline.panel.connection._setup(viewer)  # type: ignore[arg-type]
-    until(lambda: pipeline.panel._served is not None)
+def install(pipeline: Pipeline, server: viser.ViserServer, viewer: Viewer) -> Viewer:
+    """What nerfstudio does when it builds its viewer."""
+    for _, element in parse_object(pipeline, ViewerElement, "Custom Elements"):
+        element.install(server)
+    for _, control in parse_object(pipeline, ViewerControl, "Custom Elements"):
+        control._setup(viewer)
     return viewer
 
 
-def press(viewer: Viewer, element: Any, value: Any = None) -> None:
-    """Run an element's callback as nerfstudio does, under the lock, and fail if it does not return."""
-
-    def callback() -> None:
-        with viewer.train_lock:
-            if value is not None:
-                element.value = value
-            element.cb_hook(element)
-
-    thread = threading.Thread(target=callback, daemon=True)
-    thread.start()
-    thread.join(PATIENCE)
-    assert not thread.is_alive(), f"the callback of {element.name} blocks"
+def connect(pipeline: Pipeline, server: viser.ViserServer) -> Viewer:
+    viewer = install(pipeline, server, Viewer())
+    viewer.init_scene(pipeline.datamanager.train_dataset, "training")
+    until(lambda: "Shown" in status_of(pipeline))
+    return viewer
 
 
 def cameras_of(scene: int) -> set[str]:
     return {f"camera {view} of scene {scene}" for view in range(6 - scene)}
 
 
-def test_callbacks_return_and_the_latest_choice_wins() -> None:
+def test_choices_reach_the_model_and_the_browser(server: viser.ViserServer) -> None:
     pipeline = Pipeline()
-    model, panel, viewer = pipeline.mnif, pipeline.panel, connect(pipeline)
-    model.history.clear()
-    model.gate.clear()
-    press(viewer, panel.v_09_new_sample)
-    until(lambda: model.asked[-1].source == "sample")
-    for seed in (5, 6, 7):
-        press(viewer, panel.v_06_seed, seed)
-    assert not viewer.train_lock.locked(), "sampling holds the lock that training needs"
-    assert model.history == []
-    assert "Sampling" in panel.v_01_status.text
-    model.gate.set()
-    until(lambda: model.history != [])
-    until(lambda: "seed 7" in panel.v_01_status.text)
-    assert [(shown.source, shown.seed) for shown in model.history] == [("sample", 7)]
-    # 1 was under way; 5 and 6 were never begun
-    assert [shown.seed for shown in model.asked if shown.source == "sample"] == [1, 7]
-    assert viewer.renders >= 1
-
-
-def test_a_choice_taken_back_leaves_the_old_scene() -> None:
-    pipeline = Pipeline()
-    model, panel, viewer = pipeline.mnif, pipeline.panel, connect(pipeline)
-    model.history.clear()
-    model.gate.clear()
-    press(viewer, panel.v_02_source, "Sample")
-    until(lambda: model.asked[-1].source == "sample")
-    press(viewer, panel.v_02_source, "Training scene")
-    model.gate.set()
-    until(lambda: "training scene 0" in panel.v_01_status.text)
-    assert {shown.source for shown in model.history} == {"train"}
-
-
-def test_new_sample_takes_the_next_seed() -> None:
-    pipeline = Pipeline()
-    panel, viewer = pipeline.panel, connect(pipeline)
+    viewer = connect(pipeline, server)
+    renders, controls = viewer.renders, steering_of(pipeline).controls
     for seed in (1, 2):
-        press(viewer, panel.v_09_new_sample)
-        until(lambda seed=seed: f"seed {seed}," in panel.v_01_status.text)  # type: ignore[misc]
-        assert (pipeline.mnif.shown.source, pipeline.mnif.shown.seed) == ("sample", seed)
+        controls.show_sample(seed)
+        until(lambda seed=seed: f"seed {seed}," in status_of(pipeline))  # type: ignore[misc]
+        assert pipeline.mnif.shown == Selection("sample", seed=seed)
+    assert viewer.renders >= renders + 2
+    controls.source.value = "Between two"
+    controls.scene.value, controls.other.value, controls.mix.value = 2, 4, 0.75
+    until(lambda: "75% from item_2 to item_4" in status_of(pipeline))
+    assert pipeline.mnif.shown == Selection("between", 2, 4, 0.75)
 
 
-def test_sampler_and_steps_reach_the_model() -> None:
+def test_nothing_is_shown_while_training_holds_the_lock(server: viser.ViserServer) -> None:
     pipeline = Pipeline()
-    panel, viewer = pipeline.panel, connect(pipeline)
-    press(viewer, panel.v_02_source, "Sample")
-    press(viewer, panel.v_07_sampler, "DDPM")
-    press(viewer, panel.v_08_steps, 400)
-    until(lambda: "400 steps" in panel.v_01_status.text)
-    assert (pipeline.mnif.shown.sampler, pipeline.mnif.shown.steps) == ("ddpm", 400)
+    viewer = connect(pipeline, server)
+    pipeline.mnif.history.clear()
+    with viewer.train_lock:
+        steering_of(pipeline).controls.show_sample(3)
+        until(lambda: "Sampling" in status_of(pipeline))
+        time.sleep(0.3)
+        assert pipeline.mnif.history == []
+    until(lambda: pipeline.mnif.history == [Selection("sample", seed=3)])
 
 
-def test_between_two_scenes() -> None:
+def test_only_the_cameras_of_the_shown_scene_are_drawn(server: viser.ViserServer) -> None:
     pipeline = Pipeline()
-    panel, viewer = pipeline.panel, connect(pipeline)
-    press(viewer, panel.v_02_source, "Between two")
-    press(viewer, panel.v_03_scene, 2)
-    press(viewer, panel.v_04_other, 4)
-    press(viewer, panel.v_05_mix, 0.75)
-    until(lambda: "75%" in panel.v_01_status.text)
-    shown = pipeline.mnif.shown
-    assert (shown.source, shown.scene, shown.other, shown.mix) == ("between", 2, 4, 0.75)
-    assert "car2" in panel.v_01_status.text and "car4" in panel.v_01_status.text
-
-
-def test_only_the_cameras_of_the_shown_scene_are_drawn() -> None:
-    pipeline = Pipeline()
-    panel, viewer = pipeline.panel, connect(pipeline)
+    viewer = connect(pipeline, server)
+    controls = steering_of(pipeline).controls
     assert set(viewer.drawn) == cameras_of(0)
-    press(viewer, panel.v_03_scene, 3)
-    until(lambda: "training scene 3" in panel.v_01_status.text)
+    controls.scene.value = 3
+    until(lambda: "training scene 3" in status_of(pipeline))
     assert set(viewer.drawn) == cameras_of(3)
-    press(viewer, panel.v_09_new_sample)
-    until(lambda: "seed 1" in panel.v_01_status.text)
+    controls.show_sample(1)
+    until(lambda: "seed 1" in status_of(pipeline))
     assert viewer.drawn == {} and viewer.camera_handles == {}
     viewer.hide_images.visible = False  # the user pressed Hide Train Cams
-    press(viewer, panel.v_02_source, "Training scene")
-    until(lambda: "training scene 3" in panel.v_01_status.text)
+    controls.source.value = "Training scene"
+    until(lambda: "training scene 3" in status_of(pipeline))
     assert set(viewer.drawn) == cameras_of(3)
     assert not any(handle.visible for handle in viewer.drawn.values())
-
-
-def test_errors_are_told_and_the_panel_lives_on(caplog: pytest.LogCaptureFixture) -> None:
-    pipeline = Pipeline()
-    panel, viewer = pipeline.panel, connect(pipeline)
-    press(viewer, panel.v_02_source, "Sample")
-    until(lambda: "seed 0" in panel.v_01_status.text)
-    press(viewer, panel.v_06_seed, 101)
-    until(lambda: "no such sample; choose another" in panel.v_01_status.text)
-    press(viewer, panel.v_06_seed, -1)
-    until(lambda: "seed is -1" in panel.v_01_status.text)
-    assert caplog.records == []
-    press(viewer, panel.v_06_seed, 103)
-    until(lambda: "RuntimeError: out of memory" in panel.v_01_status.text)
-    assert caplog.records[0].exc_info is not None
-    assert pipeline.mnif.shown.seed == 0
-    press(viewer, panel.v_06_seed, 0)
-    until(lambda: "seed 0" in panel.v_01_status.text)
-
-
-def test_an_untrained_prior_is_told() -> None:
-    pipeline = Pipeline()
-    pipeline.mnif.prior_is_trained = False
-    panel, viewer = pipeline.panel, connect(pipeline)
-    assert "Gaussian" not in panel.v_01_status.text
-    press(viewer, panel.v_09_new_sample)
-    until(lambda: "Gaussian draw" in panel.v_01_status.text)
-    pipeline.mnif.prior_is_trained = True
-    press(viewer, panel.v_09_new_sample)
-    until(lambda: "seed 2" in panel.v_01_status.text)
-    assert "Gaussian" not in panel.v_01_status.text
-
-
-def test_nothing_is_shown_before_the_viewer_has_its_scene() -> None:
-    """nerfstudio builds the viewer before it loads the checkpoint."""
-    pipeline = Pipeline()
-    viewer = Viewer()
-    pipeline.panel.connection._setup(viewer)  # type: ignore[arg-type]
-    press(viewer, pipeline.panel.v_09_new_sample)
-    assert pipeline.mnif.asked == []
-    viewer.init_scene(pipeline.datamanager.train_dataset, "completed")
-    until(lambda: "seed 1" in pipeline.panel.v_01_status.text)
+    controls.directions[0].value = 1.0  # no longer the scene that these cameras saw
+    until(lambda: "moved" in status_of(pipeline))
     assert viewer.drawn == {}
 
 
-def test_controls_start_from_what_is_shown() -> None:
-    model = Model()
-    model.shown = ShownScene("sample", seed=9, sampler="ddim", steps=7)
-    panel = ViewerPanel(SimpleNamespace(mnif=model))  # type: ignore[arg-type]
-    assert panel.wanted() == model.shown
+def test_nothing_is_shown_before_the_viewer_has_its_scene(server: viser.ViserServer) -> None:
+    """nerfstudio builds the viewer before it loads the checkpoint."""
+    pipeline = Pipeline()
+    viewer = install(pipeline, server, Viewer())
+    steering_of(pipeline).controls.show_sample(1)
+    time.sleep(0.3)
+    assert pipeline.mnif.history == []
+    viewer.init_scene(pipeline.datamanager.train_dataset, "completed")
+    until(lambda: "seed 1" in status_of(pipeline))
+    assert viewer.drawn == {}
+
+
+@pytest.mark.parametrize("text", ["sample:9", "train:3", "between:1,4,0.25", "corners:3,1,0,2,0.25,0.75"])
+def test_controls_start_from_what_is_shown(server: viser.ViserServer, text: str) -> None:
+    pipeline = Pipeline()
+    pipeline.mnif.shown = Selection.parse(text)
+    pipeline.panel.controls.install(server)
+    assert steering_of(pipeline).controls.wanted() == Selection.parse(text)
 
 
 def test_without_a_viewer_nothing_runs() -> None:
     before = threading.active_count()
     pipeline = Pipeline()
-    pipeline.panel.refresh()
     assert threading.active_count() == before
-    assert pipeline.mnif.asked == []
     assert not list(pipeline.panel.parameters()) and not pipeline.panel.state_dict()
     assert pipeline not in set(pipeline.panel.modules())
 
 
-def test_object_is_framed_for_each_browser() -> None:
-    viewer = connect(Pipeline())
+def test_object_is_framed_for_each_browser(server: viser.ViserServer) -> None:
+    viewer = connect(Pipeline(), server)
     client = SimpleNamespace(camera=SimpleNamespace())
     for callback in viewer.connect_callbacks:
         callback(client)
@@ -298,54 +233,37 @@ def test_object_is_framed_for_each_browser() -> None:
     assert 2 * math.atan(0.5 / distance) < client.camera.fov < 4 * math.atan(0.5 / distance)
 
 
-@pytest.fixture
-def server() -> Iterator[viser.ViserServer]:
-    with contextlib.closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = viser.ViserServer(host="127.0.0.1", port=port, verbose=False)
-    yield server
-    server.stop()
-
-
 @pytest.mark.parametrize("scenes", [1, 5, 2458])
-def test_nerfstudio_finds_and_installs_every_control(server: viser.ViserServer, scenes: int) -> None:
+def test_nerfstudio_finds_and_fills_the_panel(server: viser.ViserServer, scenes: int) -> None:
     pipeline = Pipeline(scenes)
     found = parse_object(pipeline, ViewerElement, "Custom Elements")
-    assert [path.split("/")[-1] for path, _ in found] == sorted(name for name in vars(pipeline.panel) if "v_0" in name)
-    names = [element.name for _, element in found]
-    assert names == [
-        "Status", "Source", "Scene", "Second scene", "Mix", "Seed", "Sampler", "Steps", "New sample",
-    ]  # fmt: skip
+    assert [(path, element) for path, element in found] == [("Custom Elements/panel/controls", pipeline.panel.controls)]
     controls = parse_object(pipeline, ViewerControl, "Custom Elements")
     assert [control for _, control in controls] == [pipeline.panel.connection]
-    for _, element in found:
-        element.install(server)
-    hints = {element.name: element.gui_handle._impl.hint for _, element in found if element.gui_handle is not None}
-    assert set(hints) == set(names) - {"Status"}
-    assert all(hints.values())
+    before = set(server.gui._gui_input_handle_from_id)
+    connect(pipeline, server)
+    handles = [handle for key, handle in server.gui._gui_input_handle_from_id.items() if key not in before]
+    visible = [handle._impl.label for handle in handles if handle.visible and "Picture " not in handle._impl.label]
+    assert visible[:3] == ["Source", "Scene", "Draw"]
+    assert {"Pictures of", "First", "Page", "Download"} <= set(visible)
 
 
-def test_real_controls_drive_the_panel(server: viser.ViserServer) -> None:
-    """Through viser, setting a control runs its callback, and only the controls of the source are visible."""
+def test_only_the_controls_of_the_source_are_visible(server: viser.ViserServer) -> None:
     pipeline = Pipeline()
-    panel = pipeline.panel
-    for _, element in parse_object(pipeline, ViewerElement, "Custom Elements"):
-        element.install(server)
-    viewer = connect(pipeline)
+    connect(pipeline, server)
+    controls = steering_of(pipeline).controls
+    every = [
+        controls.scene, controls.other, controls.mix, *controls.corners, controls.across, controls.down,
+        controls.seed, controls.sampler, controls.steps, controls.truncation,
+    ]  # fmt: skip
 
     def visible() -> set[str]:
-        elements = (element for _, element in parse_object(pipeline, ViewerElement, "Custom Elements"))
-        return {element.name for element in elements if element.gui_handle and element.gui_handle.visible}
+        return {handle._impl.label for handle in every if handle.visible}
 
-    always = {"Source", "New sample"}
-    assert visible() == always | {"Scene"}
-    panel.v_03_scene.value = 2
-    until(lambda: "training scene 2" in panel.v_01_status.text)
-    assert set(viewer.drawn) == cameras_of(2)
-    press(viewer, panel.v_09_new_sample)
-    until(lambda: "seed 1" in panel.v_01_status.text)
-    assert visible() == always | {"Seed", "Sampler", "Steps"}
-    panel.v_02_source.value = "Between two"
-    until(lambda: "50%" in panel.v_01_status.text)
-    assert visible() == always | {"Scene", "Second scene", "Mix"}
+    assert visible() == {"Scene"}
+    controls.source.value = "Sample"
+    until(lambda: visible() == {"Seed", "Sampler", "Steps", "Truncation"})
+    controls.source.value = "Between two"
+    until(lambda: visible() == {"Scene", "Second scene", "Mix"})
+    controls.source.value = "Between four"
+    until(lambda: visible() == {"Top left", "Top right", "Bottom left", "Bottom right", "Across", "Down"})

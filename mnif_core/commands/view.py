@@ -1,0 +1,44 @@
+"""A page to look at a saved field and steer it."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from mnif_core.commands.field import Device, field_folder, load_field
+
+
+@dataclass
+class View:
+    """Look at a saved field in a browser: training instances, samples, mixes, principal directions, downloads."""
+
+    run: Positional[Path]
+    """A run's folder, or the field folder in it."""
+    port: int = 7007
+    """Where the page is served."""
+    host: str = "127.0.0.1"
+    """Address to listen at; 0.0.0.0 lets other machines look."""
+    show: str = "train:0"
+    """What is shown first: train:3, sample:7 (seed), fitted:chair, between:3,9,0.5 or
+    corners:0,1,2,3,0.5,0.5 (across, down)."""
+    device: Device = "auto"
+    """Where to compute."""
+
+    def run_command(self) -> None:
+        """Serve until interrupted."""
+        from mnif_core.fitted_scenes import FittedScenes
+        from mnif_core.viewing.page import open_page
+        from mnif_core.viewing.selection import Selection, base_latent
+
+        selection = Selection.parse(self.show)
+        field = load_field(self.run, self.device)
+        fitted = FittedScenes(field_folder(self.run), field.latents)
+        base_latent(field, selection, fitted)  # says in one line if there is no such instance
+        server = open_page(field, str(self.run), selection, self.host, self.port, fitted)
+        print(f"{self.run} at http://{self.host}:{self.port}; Ctrl-C ends", flush=True)
+        try:
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            server.stop()

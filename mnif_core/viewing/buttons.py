@@ -1,0 +1,37 @@
+"""Rows of buttons with a hint, which viser's single buttons do not show."""
+
+from collections.abc import Callable, Sequence
+
+import viser
+
+
+def add_buttons(
+    gui: viser.GuiApi,
+    label: str,
+    options: Sequence[str],
+    pressed: Callable[[str, viser.ClientHandle | None], None],
+    hint: str,
+    visible: bool = True,
+) -> viser.GuiButtonGroupHandle[str]:
+    """Add a row of buttons to the folder that is being filled.
+
+    Args:
+        gui: of the server.
+        label: left of the row.
+        options: what the buttons say.
+        pressed: takes what the button says, and the browser in which it was pressed.
+        hint: shown when the mouse rests on the row.
+        visible: from the start.
+    """
+    group: viser.GuiButtonGroupHandle[str] = gui.add_button_group(label, list(options), visible=visible, hint=hint)
+    # viser reports a button only if another one was pressed before: so nothing is ever left as the last one
+    group.value = ""
+
+    def on_click(event: viser.GuiEvent[viser.GuiButtonGroupHandle[str]]) -> None:
+        option = group.value
+        if option:
+            group.value = ""
+            pressed(option, event.client)
+
+    group.on_click(on_click)
+    return group

@@ -1,0 +1,125 @@
+"""Buttons that hand what is shown to the browser as a file: a mesh, a picture, its latent."""
+
+import logging
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import viser
+from torch import Tensor, nn
+
+from mnif_core.errors import MnifError
+from mnif_core.export.instance_files import export_instance
+from mnif_core.generative_field import GenerativeField
+from mnif_core.instance_networks import InstanceNetworks
+from mnif_core.modulation import Modulation
+from mnif_core.sheets import save_png
+from mnif_core.signals.images import ImageSignal
+from mnif_core.viewing.buttons import add_buttons
+from mnif_core.viewing.markup import plain
+from mnif_core.viewing.selection import Selection, networks_of
+from mnif_core.viewing.stage import NOUNS, Stage
+
+CELLS, PIXELS = 128, 512  # where the export starts
+Shown = tuple[Selection, Tensor]
+
+
+class Exports:
+    """Buttons in the folder that is being filled; the file lands where the browser puts downloads.
+
+    Args:
+        gui: of the server.
+        stage: of whose field an instance is exported.
+        shown: what browsers show now, and its latent `[1, h]`; none before anything is shown.
+    """
+
+    def __init__(self, gui: viser.GuiApi, stage: Stage, shown: Callable[[], Shown | None]) -> None:
+        self._stage, self._shown = stage, shown
+        signal = stage.field().signal
+        noun = NOUNS[signal.kind]
+        if isinstance(signal, ImageSignal):
+            kinds, what, name, value = ["png", "onnx", "npz"], "a picture", "Height", PIXELS
+            hint = "Rows of the picture, in pixels: the field has no resolution of its own"
+        else:
+            kinds, what, name, value = ["glb", "ply", "onnx", "npz"], "a mesh", "Cells", CELLS
+            hint = "Cells along each side of the cube in which the mesh is found: more is finer and slower"
+        self.detail = gui.add_number(name, value, min=8, max=4096, step=8, hint=hint)
+        self.files = add_buttons(
+            gui,
+            "Download",
+            kinds,
+            self._start,
+            hint=f"The {noun} that is shown, as {what}; onnx holds its network, npz its latent",
+        )
+        self.status = gui.add_markdown("")
+
+    def _start(self, kind: str, client: viser.ClientHandle | None) -> None:
+        shown = self._shown()
+        if client is None or shown is None:
+            return
+        # a mesh takes seconds, viser's own threads serve every browser
+        threading.Thread(target=self._export, args=(client, kind, *shown), daemon=True).start()
+
+    def _export(self, client: viser.ClientHandle, kind: str, selection: Selection, latent: Tensor) -> None:
+        name = f"{file_name(selection)}.{kind}"
+        self._say(f"Writing {name} ...")
+        try:
+            content = self._content(name, selection, latent)
+        except MnifError as error:
+            self._say(f"Not written: {error}")
+            return
+        except Exception as error:
+            logging.getLogger(__name__).exception("%s was not written", name)
+            self._say(f"Not written: {type(error).__name__}: {error}")
+            return
+        client.send_file_download(name, content)
+        self._say(f"Written: {name}, {len(content) / 1024:.0f} KB, among your browser's downloads.")
+
+    def _say(self, text: str) -> None:
+        self.status.content = plain(text)
+
+    def _content(self, name: str, selection: Selection, latent: Tensor) -> bytes:
+        with self._stage.held():
+            live = self._stage.field()
+            networks = networks_of(live, selection, latent, self._stage.fitted)
+        # of this network alone, which training no longer moves
+        field = GenerativeField(cast(Modulation, OneNetwork(networks)), live.latents, live.signal)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / name
+            if path.suffix == ".png":
+                save_png(self._picture(field, latent), path)
+            else:
+                export_instance(field, latent[0], path, int(self.detail.value), name=path.stem)
+            return path.read_bytes()
+
+    def _picture(self, field: GenerativeField, latent: Tensor) -> Tensor:
+        signal, height = field.signal, int(self.detail.value)
+        assert isinstance(signal, ImageSignal)
+        picture = field.decode(latent, height=height, width=round(height * signal.width / signal.height))[0]
+        return picture.expand(*picture.shape[:2], 3)
+
+
+class OneNetwork(nn.Module):
+    """A modulation that gives the same network for every latent."""
+
+    def __init__(self, networks: InstanceNetworks) -> None:
+        super().__init__()
+        self._networks = networks
+
+    def instance(self, _: Tensor) -> InstanceNetworks:
+        """The network `[1]`."""
+        return self._networks
+
+
+def file_name(selection: Selection) -> str:
+    """A short name for the file of `selection`, without suffix."""
+    names = {
+        "train": f"training-{selection.scene}",
+        "fitted": f"fitted-{selection.name}",
+        "sample": f"sample-{selection.seed}",
+        "between": f"between-{selection.scene}-{selection.other}-{selection.mix:g}",
+        "corners": "between-" + "-".join(map(str, selection.corners)),
+    }
+    return names[selection.source] + ("-moved" if any(selection.directions) else "")

@@ -1,0 +1,208 @@
+"""Which instance to show: of training, a sample, or one between, moved along principal directions or not."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from mnif_core.errors import ConfigError
+from mnif_core.fitted_scenes import StoredScene
+from mnif_core.generative_field import GenerativeField
+from mnif_core.instance_networks import InstanceNetworks
+from mnif_core.latent_space import bilinear, principal_directions, truncate
+from mnif_core.neighbour_sampling import Sampler
+
+Source = Literal["train", "fitted", "sample", "between", "corners"]
+SAMPLERS: dict[Sampler, str] = {"dpm++": "DPM-Solver++", "ddim": "DDIM", "ddpm": "DDPM", "neighbours": "Neighbours"}
+Fitted = Mapping[str, StoredScene]
+NONE_FITTED: Fitted = MappingProxyType({})
+DIRECTIONS = 6  # principal directions that can be steered
+FORMS = (
+    "train:3 (training scene), sample:7 (seed), between:3,9,0.5 (two scenes and the mix), "
+    "corners:0,1,2,3,0.5,0.5 (four scenes, across, down) or fitted:chair (by mnif fit-scene)"
+)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """One instance to show.
+
+    Raises:
+        ConfigError: a negative scene or seed, a share outside [0, 1], an unknown sampler, or no steps.
+    """
+
+    source: Source = "train"
+    """Where the latent comes from."""
+    scene: int = 0
+    """Training instance; the first of two for `between`."""
+    other: int = 1
+    """The second of two."""
+    mix: float = 0.5
+    """From the first (0) to the second (1)."""
+    corners: tuple[int, int, int, int] = (0, 1, 2, 3)
+    """Training instances top left, top right, bottom left, bottom right."""
+    across: float = 0.5
+    """From left (0) to right (1)."""
+    down: float = 0.5
+    """From top (0) to bottom (1)."""
+    seed: int = 0
+    """Of a sample."""
+    sampler: Sampler = "dpm++"
+    """Reverse diffusion, or `neighbours`: between a training latent and one near to it (Eq. 11)."""
+    steps: int = 25
+    """Reverse steps."""
+    truncation: float = 1.0
+    """Share of a sample's distance to the training mean that is kept (see `latent_space.truncate`)."""
+    directions: tuple[float, ...] = ()
+    """Way to go from there along each leading principal direction, in standard deviations."""
+    name: str = ""
+    """Of a fitted scene."""
+
+    def __post_init__(self) -> None:
+        lowest = min(self.scene, self.other, *self.corners)
+        if lowest < 0:
+            raise ConfigError(f"there is no scene {lowest}; scenes count from 0")
+        for name in ("mix", "across", "down", "truncation"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ConfigError(f"{name} is {getattr(self, name):g}; choose it between 0 and 1")
+        if self.seed < 0:
+            raise ConfigError(f"seed is {self.seed}; choose 0 or more")
+        if self.sampler not in SAMPLERS or self.steps < 1:
+            raise ConfigError(
+                f"cannot sample by {self.sampler} in {self.steps} steps; choose one of {', '.join(SAMPLERS)} "
+                "and at least 1 step"
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> "Selection":
+        """Read one of the forms in `FORMS`.
+
+        Raises:
+            ConfigError: any other text, or numbers out of range.
+        """
+        source, _, value = text.partition(":")
+        try:
+            if source == "train":
+                return cls("train", scene=int(value))
+            if source == "fitted" and value:
+                return cls("fitted", name=value)
+            if source == "sample":
+                return cls("sample", seed=int(value))
+            if source == "between":
+                first, second, mix = value.split(",")
+                return cls("between", scene=int(first), other=int(second), mix=float(mix))
+            if source == "corners":
+                one, two, three, four, across, down = value.split(",")
+                corners = (int(one), int(two), int(three), int(four))
+                return cls("corners", corners=corners, across=float(across), down=float(down))
+        except ConfigError as error:
+            raise ConfigError(f"cannot show '{text}': {error}") from None
+        except ValueError:
+            pass
+        raise ConfigError(f"cannot show '{text}'; write {FORMS}")
+
+    @property
+    def scenes(self) -> tuple[int, ...]:
+        """Training instances that the latent is made of."""
+        made_of: dict[Source, tuple[int, ...]] = {
+            "train": (self.scene,),
+            "fitted": (),
+            "sample": (),
+            "between": (self.scene, self.other),
+            "corners": self.corners,
+        }
+        return made_of[self.source]
+
+    @property
+    def mixed(self) -> tuple[int, ...]:
+        """Training instances that are mixed; none where nothing is."""
+        return self.scenes if self.source in ("between", "corners") else ()
+
+    @property
+    def is_trained_on(self) -> bool:
+        """Whether this is a training instance as it is."""
+        return self.source == "train" and not any(self.directions)
+
+    def describe(self, names: Sequence[str], noun: str = "scene") -> str:
+        """Say in a few words what is shown; `noun` is what instances are called."""
+        if self.source == "sample":
+            text = f"sample, seed {self.seed}, by {SAMPLERS[self.sampler]}"
+            text += f" in {self.steps} steps" if self.sampler != "neighbours" else ""
+            text += f", truncated to {self.truncation:.0%}" if self.truncation < 1.0 else ""
+        elif self.source == "fitted":
+            text = f"fitted {noun} {self.name}"
+        elif self.source == "between":
+            text = f"{self.mix:.0%} from {names[self.scene]} to {names[self.other]}"
+        elif self.source == "corners":
+            text = f"{self.across:.0%} across and {self.down:.0%} down between " + ", ".join(
+                names[corner] for corner in self.corners
+            )
+        else:
+            text = f"training {noun} {self.scene}, {names[self.scene]}"
+        return text + (", moved along directions" if any(self.directions) else "")
+
+
+def is_stand_in(field: GenerativeField, selection: Selection) -> bool:
+    """Whether `selection` is a sample by diffusion, of a field whose prior is not trained."""
+    return selection.source == "sample" and selection.sampler != "neighbours" and field.prior is None
+
+
+@torch.no_grad()
+def base_latent(field: GenerativeField, selection: Selection, fitted: Fitted = NONE_FITTED) -> Tensor:
+    """The latent `[1, h]` that `selection` starts from; a Gaussian draw for a sample that `is_stand_in`.
+
+    Raises:
+        ConfigError: a training instance or a fitted scene that does not exist.
+    """
+    latents, count = field.latents, len(field.latents)
+    for scene in selection.scenes:
+        if scene >= count:
+            raise ConfigError(f"there is no scene {scene}; choose one of 0 to {count - 1}")
+    if selection.source == "fitted":
+        if selection.name not in fitted:
+            raise ConfigError(f"there is no fitted scene '{selection.name}'; add it by mnif fit-scene")
+        return fitted[selection.name].latent[None].to(field.device)
+    if selection.source == "train":
+        return latents[selection.scene : selection.scene + 1].clone()
+    if selection.source == "between":
+        return torch.lerp(latents[selection.scene], latents[selection.other], selection.mix)[None]
+    if selection.source == "corners":
+        across, down = (torch.full((1,), share, device=field.device) for share in (selection.across, selection.down))
+        return bilinear(latents[list(selection.corners)], across, down)
+    if not is_stand_in(field, selection):
+        return field.sample_latents(1, selection.seed, selection.sampler, selection.steps, selection.truncation)
+    mean = latents.mean(0)
+    generator = torch.Generator(field.device).manual_seed(selection.seed)
+    noise = torch.randn(1, len(mean), generator=generator, device=field.device)
+    spread = latents.std(0) if count > 1 else torch.zeros_like(mean)
+    return truncate(mean + spread * noise, mean, selection.truncation)
+
+
+@torch.no_grad()
+def offset(field: GenerativeField, selection: Selection) -> Tensor:
+    """Way `[1, h]` from the base along principal directions."""
+    if not any(selection.directions):
+        return torch.zeros_like(field.latents[:1])
+    directions, _ = principal_directions(field.latents, len(selection.directions))
+    steps = torch.tensor(selection.directions[: len(directions)], device=field.device)
+    return (steps @ directions)[None]
+
+
+def latent_of(field: GenerativeField, selection: Selection, fitted: Fitted = NONE_FITTED) -> Tensor:
+    """The latent `[1, h]` that `selection` names.
+
+    Raises:
+        ConfigError: an instance that does not exist, or directions where there is one instance only.
+    """
+    return base_latent(field, selection, fitted) + offset(field, selection)
+
+
+def networks_of(
+    field: GenerativeField, selection: Selection, latent: Tensor, fitted: Fitted = NONE_FITTED
+) -> InstanceNetworks:
+    """The network of `selection`, whose latent is `latent` `[1, h]`: a fitted scene may have one of its own."""
+    own = fitted.get(selection.name) if selection.source == "fitted" and not any(selection.directions) else None
+    return field.instance(latent) if own is None else own.networks(field.modulation)

@@ -1,0 +1,341 @@
+"""The panel on a stage whose sampling can be held up: the latest choice wins, nothing stale shows, errors are told."""
+
+import contextlib
+import io
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import viser
+from PIL import Image
+from torch import Tensor
+from viser._messages import GuiUpdateMessage
+
+from mnif_core.errors import ConfigError
+from mnif_core.fitted_scenes import StoredScene
+from mnif_core.generative_field import GenerativeField
+from mnif_core.viewing import steering as steering_module
+from mnif_core.viewing.gallery import TILES
+from mnif_core.viewing.selection import Selection, latent_of
+from mnif_core.viewing.steering import Steering
+from tests.small_field import small_field
+
+PATIENCE = 20.0
+
+
+class Stage:
+    """Samples wait for `gate`; seeds 101 and 103 fail. `steps` counts training."""
+
+    def __init__(self, instances: int = 30, prior: bool = True, kind: str = "image") -> None:
+        self.saved = small_field(kind, instances, prior)
+        self.added: dict[str, StoredScene] = {}
+        self.lock = threading.Lock()
+        self.gate = threading.Event()
+        self.gate.set()
+        self.asked: list[int | None] = []
+        self.history: list[tuple[Selection, Tensor]] = []
+        self.steps, self.looked_at = 0, False
+        if self.saved.prior is not None:
+            self.draw = self.saved.sample_latents
+            self.saved.sample_latents = self.sample_latents  # type: ignore[method-assign]
+
+    def sample_latents(self, count: int, seed: int | None = None, *settings: Any) -> Tensor:
+        self.asked.append(seed)
+        assert not self.lock.locked(), "sampling holds the lock that training needs"
+        self.gate.wait()
+        if seed == 101:
+            raise ConfigError("no such sample; choose another")
+        if seed == 103:
+            raise RuntimeError("out of memory")
+        return self.draw(count, seed, *settings)
+
+    def field(self) -> GenerativeField:
+        return self.saved
+
+    @property
+    def fitted(self) -> dict[str, StoredScene]:
+        return self.added
+
+    def version(self, selection: Selection) -> int:
+        return self.steps
+
+    def held(self) -> threading.Lock:
+        return self.lock
+
+    def watched(self) -> bool:
+        return self.looked_at
+
+    def show(self, selection: Selection, latent: Tensor, wanted: Callable[[], bool]) -> bool:
+        with self.lock:
+            if not wanted():
+                return False
+            self.history.append((selection, latent))
+        return True
+
+    @property
+    def shown(self) -> Selection:
+        return self.history[-1][0]
+
+
+class Browser:
+    """A browser that keeps what it downloads."""
+
+    downloads: dict[str, bytes] = {}
+
+    def send_file_download(self, name: str, content: bytes) -> None:
+        self.downloads[name] = content
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[viser.ViserServer]:
+    with contextlib.closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = viser.ViserServer(host="127.0.0.1", port=port, verbose=False)
+    server._connected_clients[0] = Browser()  # type: ignore[assignment]
+    yield server
+    server.stop()
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "what was waited for did not happen"
+        time.sleep(0.005)
+
+
+def begin(server: viser.ViserServer, stage: Stage, selection: Selection | None = None) -> Steering:
+    steering = Steering(server, stage, selection or Selection())
+    steering.start()
+    until(lambda: stage.history)
+    return steering
+
+
+def press(handle: Any, option: object, client: int = 0) -> None:
+    """What viser does when a browser presses a button."""
+    handle._impl.gui_api._handle_gui_updates(client, GuiUpdateMessage(handle._impl.id, {"value": option}))
+
+
+def test_the_latest_choice_wins(server: viser.ViserServer) -> None:
+    stage = Stage()
+    steering = begin(server, stage)
+    stage.history.clear()
+    stage.gate.clear()
+    press(steering.controls.next_sample, "New sample")
+    until(lambda: stage.asked == [1])
+    for seed in (5, 6, 7):
+        steering.controls.seed.value = seed
+    assert stage.history == []
+    assert "Sampling" in steering.status_text
+    stage.gate.set()
+    until(lambda: "seed 7" in steering.status_text)
+    assert [(shown.source, shown.seed) for shown, _ in stage.history] == [("sample", 7)]
+    assert stage.asked == [1, 7], "5 and 6 were never to begin"
+
+
+def test_a_choice_taken_back_leaves_the_old_instance(server: viser.ViserServer) -> None:
+    stage = Stage()
+    steering = begin(server, stage)
+    stage.gate.clear()
+    steering.controls.source.value = "Sample"
+    until(lambda: stage.asked)
+    steering.controls.source.value = "Training image"
+    stage.gate.set()
+    until(lambda: "training image 0" in steering.status_text)
+    assert {shown.source for shown, _ in stage.history} == {"train"}
+
+
+def test_every_control_reaches_the_latent(server: viser.ViserServer) -> None:
+    stage = Stage()
+    steering = begin(server, stage)
+    controls = steering.controls
+    controls.source.value = "Between four"
+    for corner, scene in zip(controls.corners, (9, 8, 7, 6), strict=True):
+        corner.value = scene
+    controls.across.value, controls.down.value = 0.25, 1.0
+    controls.directions[2].value = -1.5
+    wanted = Selection("corners", corners=(9, 8, 7, 6), across=0.25, down=1.0)
+    until(lambda: stage.shown.corners == wanted.corners and len(stage.shown.directions) == 6)
+    assert stage.shown.directions == (0.0, 0.0, -1.5, 0.0, 0.0, 0.0)
+    assert (stage.shown.across, stage.shown.down) == (0.25, 1.0)
+    controls.source.value = "Sample"
+    controls.sampler.value, controls.steps.value, controls.truncation.value = "DDIM", 7, 0.5
+    controls.reset_directions()
+    asked = Selection("sample", seed=0, sampler="ddim", steps=7, truncation=0.5)
+    until(lambda: (stage.shown.sampler, stage.shown.steps, stage.shown.truncation) == ("ddim", 7, 0.5))
+    until(lambda: not stage.shown.directions)
+    torch.testing.assert_close(stage.history[-1][1], latent_of(stage.saved, asked))
+
+
+def test_errors_are_told_and_the_panel_lives_on(server: viser.ViserServer, caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage()
+    steering = begin(server, stage)
+    steering.controls.source.value = "Sample"
+    until(lambda: "seed 0" in steering.status_text)
+    steering.controls.seed.value = 101
+    until(lambda: "no such sample; choose another" in steering.status_text)
+    steering.controls.seed.value = -1
+    until(lambda: "seed is -1" in steering.status_text)
+    assert caplog.records == []
+    steering.controls.seed.value = 103
+    until(lambda: "RuntimeError: out of memory" in steering.status_text)
+    assert caplog.records[0].exc_info is not None
+    assert stage.shown.seed == 0
+    steering.controls.seed.value = 0
+    until(lambda: "Shown: sample, seed 0" in steering.status_text)
+
+
+def test_an_untrained_prior_is_told(server: viser.ViserServer) -> None:
+    stage = Stage(prior=False)
+    steering = begin(server, stage)
+    assert "Gaussian" not in steering.status_text
+    press(steering.controls.next_sample, "New sample")
+    until(lambda: "Gaussian draw" in steering.status_text)
+
+
+def test_a_shown_sample_follows_training(server: viser.ViserServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steering_module, "RESAMPLE", 0.0)
+    stage = Stage()
+    begin(server, stage, Selection("sample", seed=3))
+    stage.steps += 1
+    time.sleep(1.5)
+    assert len(stage.history) == 1, "nobody looks on"
+    stage.looked_at = True
+    until(lambda: len(stage.history) == 2)
+    assert stage.shown.seed == 3
+
+
+def test_nearest_training_instance_is_shown_beside(server: viser.ViserServer) -> None:
+    stage = Stage()
+    stage.looked_at = True
+    steering = begin(server, stage)
+    assert not steering.relatives.visible and not steering.to_nearest.visible
+    steering.controls.source.value = "Between two"
+    steering.controls.scene.value, steering.controls.other.value, steering.controls.mix.value = 4, 9, 0.1
+    until(lambda: "training image: item_4, " in steering.relatives.content)
+    assert steering.relatives.visible
+    until(lambda: steering.relatives.content.count("data:image/jpeg") == 2)
+    press(steering.to_nearest, "Show it")
+    until(lambda: stage.shown == Selection("train", scene=4))
+    until(lambda: not steering.relatives.visible)
+
+
+def test_only_the_page_in_view_is_made(server: viser.ViserServer) -> None:
+    """Of 2,458 instances, and again after turning: a thumbnail each, and no control that lists them all."""
+    stage = Stage(2458)
+    stage.looked_at = True
+    steering = begin(server, stage)
+    gallery = steering.gallery
+    until(lambda: gallery.grid.content.count("data:image/jpeg") == TILES)
+    press(gallery.turn, "Next")
+    until(lambda: gallery.first.value == TILES)
+    press(gallery.turn, "Next")
+    until(lambda: gallery.first.value == 2 * TILES)
+    press(gallery.turn, "Back")
+    until(lambda: f'{{"{TILES}: item_{TILES}"}}' in gallery.grid.content)
+    until(lambda: gallery.grid.content.count("data:image/jpeg") == TILES)
+    assert len(steering.thumbnails._made) <= 3 * TILES
+    gallery.first.value = 2457
+    until(lambda: gallery.grid.content.count("data:image/jpeg") == 2458 % TILES)
+    press(gallery.turn, "Next")
+    assert gallery.first.value == 2458 // TILES * TILES
+    assert len(gallery.grid.content) < 100_000
+
+
+def test_a_click_on_a_picture_shows_it(server: viser.ViserServer) -> None:
+    stage = Stage()
+    steering = begin(server, stage)
+    press(steering.gallery.turn, "Next")
+    press(steering.gallery._buttons[2], True)
+    until(lambda: stage.shown == Selection("train", scene=TILES + 2))
+    steering.gallery.kind.value = "Samples"
+    until(lambda: "sample of seed 0" in steering.gallery.grid.content)
+    press(steering.gallery._buttons[5], True)
+    until(lambda: stage.shown == Selection("sample", seed=5))
+
+
+def test_clicks_fill_the_corners_in_turn(server: viser.ViserServer) -> None:
+    stage = Stage()
+    steering = begin(server, stage)
+    steering.controls.source.value = "Between four"
+    until(lambda: steering.gallery.slot.visible)
+    for place in (7, 3, 5, 1):
+        press(steering.gallery._buttons[place], True)
+    until(lambda: stage.shown.corners == (7, 3, 5, 1))
+    assert steering.gallery.slot.value == "Top left"
+
+
+def test_pictures_that_training_has_overtaken_are_told(server: viser.ViserServer) -> None:
+    stage = Stage()
+    stage.looked_at = True
+    steering = begin(server, stage)
+    until(lambda: steering.gallery.grid.content.count("data:image/jpeg") == TILES)
+    assert "older" not in steering.gallery.grid.content
+    stage.steps += 1
+    steering.controls.changed()
+    until(lambda: steering.gallery.grid.content.count("older") == TILES)
+
+
+def test_nothing_is_made_while_nobody_looks(server: viser.ViserServer) -> None:
+    stage = Stage()
+    steering = begin(server, stage)
+    time.sleep(1.5)
+    assert not steering.thumbnails._made
+
+
+def test_exports_hold_what_is_shown(server: viser.ViserServer) -> None:
+    stage = Stage()
+    steering = begin(server, stage, Selection("train", scene=4))
+    sent = Browser.downloads
+    sent.clear()
+    press(steering.exports.files, "npz")
+    until(lambda: sent)
+    steering.exports.detail.value = 40
+    press(steering.exports.files, "png")
+    until(lambda: len(sent) == 2)
+    with np.load(io.BytesIO(sent["training-4.npz"])) as stored:
+        np.testing.assert_array_equal(stored["latents"], stage.saved.latents[4:5].numpy())
+    picture = np.asarray(Image.open(io.BytesIO(sent["training-4.png"])))
+    expected = stage.saved.decode(stage.saved.latents[4], height=40, width=40)[0]
+    np.testing.assert_array_equal(picture, (expected * 255).round().byte().numpy())
+    until(lambda: "downloads" in steering.exports.status.content)
+
+
+def test_fitted_scenes_are_a_source_of_their_own(server: viser.ViserServer) -> None:
+    stage = Stage(kind="scene")
+    assert "Fitted scene" not in begin(server, stage).controls.source.options
+    latent = stage.saved.latents[3] + 1.0
+    stage.added = {"chair": StoredScene("chair", latent), "bus": StoredScene("bus", -latent)}
+    steering = begin(server, stage)
+    steering.controls.source.value = "Fitted scene"
+    until(lambda: "Shown: fitted scene bus" in steering.status_text)
+    steering.controls.fitted.value = "chair"
+    until(lambda: "Shown: fitted scene chair" in steering.status_text)
+    assert torch.equal(stage.history[-1][1], latent[None])
+    assert "item_" in steering.relatives.content
+
+
+@pytest.mark.parametrize("kind", ["image", "voxel", "scene"])
+@pytest.mark.parametrize("instances", [1, 5])
+def test_every_control_is_documented(server: viser.ViserServer, kind: str, instances: int) -> None:
+    before = set(server.gui._gui_input_handle_from_id)
+    begin(server, Stage(instances, kind=kind))
+    handles = [handle for key, handle in server.gui._gui_input_handle_from_id.items() if key not in before]
+    assert len(handles) > 25
+    assert all(handle._impl.hint and len(handle._impl.hint) > 20 for handle in handles)
+    labels = [handle._impl.label for handle in handles]
+    assert labels[0] == "Source" and "Download" in labels
+
+
+def test_names_of_any_kind_are_shown_as_they_are(server: viser.ViserServer) -> None:
+    stage = Stage()
+    stage.saved.names[0] = 'a "{b}" <c> _d_'
+    steering = begin(server, stage)
+    assert 'a "{b}" <c> _d_' in steering.status_text
+    assert r"a \"{b}\" <c> _d_" in steering.status.content
+    assert steering.status.content.startswith('**Shown:** {"')
