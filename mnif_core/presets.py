@@ -169,8 +169,8 @@ PRESETS: dict[str, Preset] = {
     "image-tiny-functa": replace(IMAGE_TINY, modulation=FunctaConfig(2, 3, 4, 340, 64)),
     "image-tiny-hypernetwork": replace(IMAGE_TINY, modulation=HypernetworkConfig(2, 3, 2, 64, 64, 64)),
     "voxel-tiny": VOXEL_TINY,
-    "voxel-tiny-functa": replace(VOXEL_TINY, modulation=FunctaConfig(3, 1, 4, 340, 64, w0=15.0)),
-    "voxel-tiny-hypernetwork": replace(VOXEL_TINY, modulation=HypernetworkConfig(3, 1, 2, 64, 64, 64, w0=15.0)),
+    "voxel-tiny-functa": replace(VOXEL_TINY, modulation=FunctaConfig(3, 1, 4, 340, 64, w0=10.0)),
+    "voxel-tiny-hypernetwork": replace(VOXEL_TINY, modulation=HypernetworkConfig(3, 1, 2, 64, 64, 64, w0=10.0)),
 }
 
 
