@@ -3,8 +3,6 @@
 Shape letters: s instances, p points, d coordinates, k values, h latent.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
@@ -12,6 +10,8 @@ from mnif_core.errors import ConfigError
 from mnif_core.fitting import FittingConfig, InnerRates, fit_latents
 from mnif_core.inner_gradient import squared_error, squared_error_gradient
 from mnif_core.modulation import Modulation
+
+ADAM_POINTS = 2048  # drawn anew in each of the many steps of auto-decoding, where all points would take long
 
 
 class LatentFitter(nn.Module):
@@ -49,12 +49,11 @@ class LatentFitter(nn.Module):
         if noise is None:
             noise = targets.new_zeros(len(targets), modulation.config.latent_dim)
         init = self.start(modulation, noise)
+        if self.config.strategy == "auto-decoding":
+            return self._adam(init, modulation, coordinates, targets)
 
         def gradient(latents: Tensor) -> Tensor:
             return squared_error_gradient(modulation, latents, coordinates, targets)
-
-        if self.config.strategy == "auto-decoding":
-            return self._adam(init, gradient)
 
         def loss(latents: Tensor) -> Tensor:
             return squared_error(modulation.instance(latents)(coordinates), targets)
@@ -67,10 +66,17 @@ class LatentFitter(nn.Module):
         )
 
     @torch.no_grad()
-    def _adam(self, latents: Tensor, gradient: Callable[[Tensor], Tensor]) -> Tensor:
-        parameter = nn.Parameter(latents)
+    def _adam(self, init: Tensor, modulation: Modulation, coordinates: Tensor, targets: Tensor) -> Tensor:
+        parameter = nn.Parameter(init)
         optimizer = torch.optim.Adam([parameter], lr=self.config.inner_rate)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.config.inner_steps)
+        points, generator = targets.shape[1], torch.Generator().manual_seed(0)
         for _ in range(self.config.inner_steps):
-            parameter.grad = gradient(parameter) + self.config.weight_decay * parameter
+            seen: Tensor | slice = slice(None)
+            if points > ADAM_POINTS:
+                seen = torch.randint(points, (ADAM_POINTS,), generator=generator).to(targets.device)
+            gradient = squared_error_gradient(modulation, parameter, coordinates[:, seen], targets[:, seen])
+            parameter.grad = gradient + self.config.weight_decay * parameter
             optimizer.step()
+            schedule.step()
         return parameter.detach()

@@ -115,12 +115,15 @@ IMAGE_TINY = Preset(
     points=512,
     validation_share=0.1,
 )
+# Auto-decoding: of shapes as unlike as a chair and a piano three inner steps learn little (IoU 0.2 after 1,000 steps)
 VOXEL_TINY = replace(
     IMAGE_TINY,
     modality="voxel",
-    modulation=_mixture("voxel", (2, 64, 64, 64), w0=15.0),
-    fitting=FittingConfig(inner_rate=0.01, inner_clip=5.0),
-    stage_1=replace(IMAGE_TINY.stage_1, warmup_steps=100),
+    modulation=_mixture("voxel", (2, 64, 64, 64), w0=10.0),
+    fitting=FittingConfig("auto-decoding", 150, 1e-2, latent_std=0.01, weight_decay=1e-5),
+    stage_1=StageConfig(2500, "steps", batch_size=64, rate=4e-3, warmup_steps=100, clip_norm=1.0),
+    latent_rate=1e-2,
+    points=256,
     resolution=64,
 )
 PRESETS: dict[str, Preset] = {
@@ -178,13 +181,12 @@ PRESETS: dict[str, Preset] = {
     "voxel-tiny": VOXEL_TINY,
     "voxel-tiny-functa": replace(
         VOXEL_TINY,
-        modulation=FunctaConfig(3, 1, 4, 340, 64, w0=15.0),
-        fitting=replace(VOXEL_TINY.fitting, inner_rate=0.5),
+        modulation=FunctaConfig(3, 1, 4, 340, 64, w0=10.0),
         stage_1=replace(VOXEL_TINY.stage_1, rate=3e-4),
     ),
     "voxel-tiny-hypernetwork": replace(
         VOXEL_TINY,
-        modulation=HypernetworkConfig(3, 1, 2, 64, 64, 64, w0=15.0, output_activation="sine", start_scale=0.125),
+        modulation=HypernetworkConfig(3, 1, 2, 64, 64, 64, w0=10.0, output_activation="sine", start_scale=0.125),
         stage_1=replace(VOXEL_TINY.stage_1, rate=3e-4),
     ),
 }
