@@ -8,6 +8,7 @@ import tyro
 from tyro.conf import subcommand
 
 from mnif_core.commands.analyse import Bases, Efficiency, Evaluate, ImportOfficial
+from mnif_core.commands.export import Export
 from mnif_core.commands.fit_scene import FitScene
 from mnif_core.commands.render import RenderScenes
 from mnif_core.commands.show import Interpolate, Reconstruct, Sample
@@ -24,6 +25,7 @@ Command = (
     | Annotated[Bases, subcommand("bases")]
     | Annotated[Efficiency, subcommand("efficiency")]
     | Annotated[FitScene, subcommand("fit-scene")]
+    | Annotated[Export, subcommand("export")]
     | Annotated[RenderScenes, subcommand("render-scenes")]
     | Annotated[ImportOfficial, subcommand("import-official")]
 )
