@@ -9,6 +9,7 @@ from tyro.conf import subcommand
 
 from mnif_core.commands.analyse import Bases, Efficiency, Evaluate, ImportOfficial
 from mnif_core.commands.compare import Compare
+from mnif_core.commands.export import Export
 from mnif_core.commands.fit_scene import FitScene
 from mnif_core.commands.render import RenderScenes
 from mnif_core.commands.show import Interpolate, Reconstruct, Sample
@@ -28,6 +29,7 @@ Command = (
     | Annotated[Bases, subcommand("bases")]
     | Annotated[Efficiency, subcommand("efficiency")]
     | Annotated[FitScene, subcommand("fit-scene")]
+    | Annotated[Export, subcommand("export")]
     | Annotated[RenderScenes, subcommand("render-scenes")]
     | Annotated[ImportOfficial, subcommand("import-official")]
 )

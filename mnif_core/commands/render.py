@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import OmitArgPrefixes, Positional
+from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from mnif_core.mesh_scenes import RenderSettings
 
@@ -13,9 +13,9 @@ from mnif_core.mesh_scenes import RenderSettings
 class RenderScenes:
     """Render a folder of meshes to scenes in SRN layout, which ns-train reads; run it again to go on."""
 
-    meshes: Positional[Path]
+    meshes: Annotated[Path, Positional, arg(metavar="MESHES")]
     """Folder with meshes of any format that trimesh reads, with their textures; searched with all below it."""
-    output: Positional[Path]
+    output: Annotated[Path, Positional, arg(metavar="OUTPUT")]
     """Folder to write to: <name of the meshes' folder>_train/ appears in it."""
     settings: Annotated[RenderSettings, OmitArgPrefixes] = field(default_factory=RenderSettings)
     workers: int | None = None

@@ -1,0 +1,59 @@
+"""What other tools take: meshes, clouds, films, networks, latents, a folder to share."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import OmitArgPrefixes, Positional, arg
+
+from mnif_core.commands.field import Device, load_field
+from mnif_core.export.turntable import Turntable
+
+
+@dataclass
+class Export:
+    """Write one instance for other tools, or the whole field as a folder to share. The output's name says as what.
+
+    .glb, .ply, .obj: watertight mesh with colours. .ply with --points: a cloud of them. .mp4, .gif: a film of it
+    turning. .onnx: its network. .npz: the training latents, or its own. A name without suffix: a folder with a model
+    card, which `GenerativeField.load` reads.
+    """
+
+    run: Annotated[Path, Positional, arg(metavar="RUN")]
+    """A run's folder, or the field folder in it."""
+    output: Annotated[Path, Positional, arg(metavar="OUTPUT")]
+    """File or folder to write; a file takes the place of an older one."""
+    instance: str | None = None
+    """sample:7 (seed), train:3 or train:<name>, or between:3,9,0.5 (two of training and the mix); none for sample:0."""
+    resolution: int | None = None
+    """Cells along each side of the cube that is searched for the surface; none for 128."""
+    up: Literal["y", "z"] = "z"
+    """Axis of the data that points up: z in scenes and in the demo solids."""
+    points: int | None = None
+    """Write a cloud of so many points."""
+    turntable: Annotated[Turntable, OmitArgPrefixes] = field(default_factory=Turntable)
+    device: Device = "auto"
+    """Where to compute."""
+
+    def run_command(self) -> None:
+        """Do it."""
+        from mnif_core.export.instance_files import export_instance
+        from mnif_core.export.latent_file import write_latents
+        from mnif_core.export.model_folder import write_model_folder
+        from mnif_core.viewing.selection import Selection, latent_of
+
+        saved = load_field(self.run, self.device)
+        if not self.output.suffix:
+            write_model_folder(saved, self.output, self.run)
+        elif self.output.suffix.lower() == ".npz" and self.instance is None:
+            write_latents(saved.names, saved.latents, self.output)
+        else:
+            text = self.instance or "sample:0"
+            source, _, name = text.partition(":")
+            if source == "train" and name in saved.names:
+                text = f"train:{saved.names.index(name)}"
+            latent = latent_of(saved, Selection.parse(text))[0]
+            export_instance(
+                saved, latent, self.output, self.resolution, self.up, self.points, self.turntable, name=text
+            )
+        print(self.output, flush=True)
