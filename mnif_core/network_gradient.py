@@ -6,17 +6,52 @@ Shape letters: s instances, p points, d coordinates, k values, i/o channels.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from mnif_core.instance_networks import InstanceNetworks
+from mnif_core.kernels import blocked, blocked_gradient
 from mnif_core.siren import batched_linear, batched_linear_transposed, scaled
 
 
+class NetworkGradient(Protocol):
+    """The gradient by weights and biases."""
+
+    def weight(self, layer: int) -> Tensor:
+        """By the weights of a layer, `[s, o, i]`."""
+        ...
+
+    def bias(self, layer: int) -> Tensor:
+        """By the biases of a layer, `[s, o]`."""
+        ...
+
+
 @dataclass(frozen=True)
-class NetworkGradient:
-    """The gradient by weights and biases, each computed when it is asked for: not every modulation needs both.
+class FoldedGradient:
+    """As `blocked_gradient` gives it, no activation kept.
+
+    Attributes:
+        folded: per layer, by weights with bias and w0 inside, `[s, o, i + 1]`.
+        scales: per layer, what folding has multiplied by.
+    """
+
+    folded: tuple[Tensor, ...]
+    scales: tuple[float, ...]
+
+    def weight(self, layer: int) -> Tensor:
+        """See `NetworkGradient.weight`."""
+        return self.folded[layer][..., :-1] * self.scales[layer]
+
+    def bias(self, layer: int) -> Tensor:
+        """See `NetworkGradient.bias`."""
+        return self.folded[layer][..., -1] * self.scales[layer]
+
+
+@dataclass(frozen=True)
+class LayeredGradient:
+    """Each part computed when it is asked for: not every modulation needs both.
 
     Attributes:
         inputs: what each layer reads `[s, p, i]`.
@@ -27,11 +62,11 @@ class NetworkGradient:
     deltas: tuple[Tensor, ...]
 
     def weight(self, layer: int) -> Tensor:
-        """By the weights of a layer, `[s, o, i]`."""
+        """See `NetworkGradient.weight`."""
         return torch.bmm(self.deltas[layer].transpose(1, 2), self.inputs[layer])
 
     def bias(self, layer: int) -> Tensor:
-        """By the biases of a layer, `[s, o]`."""
+        """See `NetworkGradient.bias`."""
         return self.deltas[layer].sum(1)
 
 
@@ -43,6 +78,12 @@ def squared_error_network_gradient(networks: InstanceNetworks, coordinates: Tens
         coordinates: `[s, p, d]`.
         targets: `[s, p, k]`.
     """
+    if blocked.serves(coordinates, networks.weights):
+        folded = blocked.fold(networks.weights, networks.biases, networks.w0, networks.output_activation)
+        scales = blocked.layer_scales(len(folded), networks.w0, networks.output_activation)
+        sine_output = networks.output_activation == "sine"
+        found = blocked_gradient.squared_error_gradient(coordinates, targets, folded, sine_output)
+        return FoldedGradient(found, tuple(scales))
     inputs, angles = _activations(networks, coordinates)
     last = len(networks.weights) - 1
     values = angles[last].sin() if networks.output_activation == "sine" else angles[last]
@@ -54,7 +95,7 @@ def squared_error_network_gradient(networks: InstanceNetworks, coordinates: Tens
         if index < last or networks.output_activation == "sine":
             delta = delta * (angles[index].cos() * networks.w0)
         deltas.append(delta)
-    return NetworkGradient(tuple(inputs), tuple(deltas[::-1]))
+    return LayeredGradient(tuple(inputs), tuple(deltas[::-1]))
 
 
 def _activations(networks: InstanceNetworks, coordinates: Tensor) -> tuple[list[Tensor], list[Tensor]]:

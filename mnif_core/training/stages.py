@@ -122,7 +122,7 @@ class FieldStage:
             preset.orthogonality,
         )
         self.rates = [self.config.rate]
-        optimizers: list[torch.optim.Optimizer] = [torch.optim.Adam(self.objective.modulation.parameters())]
+        optimizers: list[torch.optim.Optimizer] = [torch.optim.Adam(self.objective.modulation.parameters(), fused=True)]
         if self.objective.table is not None:
             self.rates.append(preset.latent_rate)
             optimizers.append(RowAdam(self.objective.table.parameters()))
@@ -205,7 +205,8 @@ class PriorStage:
         _require_divisible(self.config, fabric.world_size)
         self.prior = LatentPrior(preset.prior)
         self.prior.fit_statistics(latents.cpu())
-        optimizer = torch.optim.AdamW(self.prior.denoiser.parameters(), lr=self.config.rate, weight_decay=0.0)
+        parameters = self.prior.denoiser.parameters()
+        optimizer = torch.optim.AdamW(parameters, lr=self.config.rate, weight_decay=0.0, fused=True)
         self.module, self.optimizer = fabric.setup(self.prior, optimizer)
 
     def step(self, number: int) -> dict[str, float]:

@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from mnif_core.mixture import MixtureConfig, MixtureSiren
-from mnif_core.presets import PRESETS, Preset
+from mnif_core.presets import PRESETS
 from mnif_core.prior import LatentPrior, PriorConfig
 from mnif_core.signals.images import ImageObservations, ImageSignal
 from mnif_core.signals.scenes import SceneSignal
@@ -40,13 +40,9 @@ class Scale:
 def mixture_of(name: str, device: torch.device) -> tuple[MixtureSiren, MixtureConfig]:
     """A preset's mixture, freshly initialised."""
     torch.manual_seed(0)
-    config = MixtureConfig(**shape_of(PRESETS[name]))
+    config = PRESETS[name].modulation
+    assert isinstance(config, MixtureConfig)
     return MixtureSiren(config).to(device), config
-
-
-def shape_of(preset: Preset) -> dict[str, Any]:
-    """The fields of its mixture."""
-    return dict(vars(preset.modulation))
 
 
 def network_work(config: MixtureConfig, points: int, passes: float = 1.0, sine_passes: float = 1.0) -> Work:

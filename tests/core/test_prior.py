@@ -42,7 +42,7 @@ def test_golden_averaged_weights(name: str) -> None:
         (data["x0"] - prior.denoiser(data["q_sample"], data["t"].long())).square().mean().backward()
         gradient = prior.denoiser.input.weight.grad
         assert gradient is not None
-        clear &= gradient.abs() > 1e-6  # Adam takes a whole step by the sign of what is left of a smaller one
+        clear &= gradient.abs() > 1e-5  # Adam takes a whole step by the sign of what is left of a smaller one
         assert clear.float().mean() > 0.5
         optimizer.step()
         prior.update_ema()

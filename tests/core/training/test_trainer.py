@@ -158,8 +158,9 @@ def test_two_processes_follow_one(data: Path, finished: Path, tmp_path: Path) ->
     subprocess.run(command(tmp_path, data, tmp_path / "two", FIT, processes=2), env=environment, check=True)
     one, two = artefact(finished), artefact(tmp_path / "two")
     for name, value in one.items():
-        # Adam divides by the gradient's own size, so rounding of a tiny one can move a single weight by the whole rate
-        assert float((two[name] - value).norm()) <= 1e-4 * float(value.norm()) + 1e-6, name
+        # Adam divides by the gradient's own size: where that is rounding, a weight moves by a share of the rate
+        same = torch.isclose(two[name], value, atol=1e-4, rtol=1e-3)
+        assert same.float().mean() > 0.9999, f"{name}: {int((~same).sum())} of {same.numel()} differ"
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
