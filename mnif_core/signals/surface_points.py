@@ -4,12 +4,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 POINTS = 16384
+ANYWHERE = 4096  # of them in the whole cube: near the surface alone, a field may fill empty space with crumbs
 
 
 def near_surface_cells(
     grid: NDArray[np.bool_], seed: int, count: int = POINTS
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Draw cells whose 3 x 3 x 3 neighbourhood is mixed; where they are too few, other cells at random.
+    """Draw cells whose 3 x 3 x 3 neighbourhood is mixed, and a quarter of them (or what those leave) anywhere else.
 
     IM-NET draws a point inside each cell of a 256^3 grid; a grid of its own resolution knows cells only.
 
@@ -32,7 +33,7 @@ def near_surface_cells(
         highest = views[0] | views[1] | views[2]
     mixed = (lowest != highest).ravel()
     near, rest = rng.permutation(np.flatnonzero(mixed)), np.flatnonzero(~mixed)
-    chosen = near[:count]
+    chosen = near[: count - count * ANYWHERE // POINTS]
     if len(chosen) < count:
         chosen = np.concatenate([chosen, rng.choice(rest, min(count - len(chosen), len(rest)), replace=False)])
     if len(chosen) < count:  # a grid with fewer cells than points
