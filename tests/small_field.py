@@ -16,7 +16,7 @@ from mnif_core.signals.voxels import VoxelSignal
 SIGNALS: dict[str, Any] = {
     "image": ImageSignal(8, 8),
     "voxel": VoxelSignal(12),
-    "scene": SceneSignal(samples_per_ray=4, height=8, width=8, focal=8.0),
+    "scene": SceneSignal(samples_per_ray=4, density="softplus", height=8, width=8, focal=8.0),
 }
 DIMENSIONS = {"image": (2, 3), "voxel": (3, 1), "scene": (3, 4)}
 

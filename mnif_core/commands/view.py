@@ -1,5 +1,7 @@
 """A page to look at a saved field and steer it."""
 
+import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,3 +44,5 @@ class View:
                 time.sleep(3600)
         except KeyboardInterrupt:
             server.stop()
+            sys.stdout.flush()
+            os._exit(0)  # threads that are still drawing would abort the interpreter's own end

@@ -49,7 +49,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def voxels(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("voxels")
     np.save(folder / "set.npy", balls())
-    VoxelTrainer(folder / "set.npy", output_dir=folder / "run", **SETTINGS).fit()
+    VoxelTrainer(folder / "set.npy", output_dir=folder / "run", **SETTINGS | {"fit_length": 300}).fit()
     return folder / "run", folder / "set.npy"
 
 

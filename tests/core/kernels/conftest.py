@@ -1,12 +1,7 @@
-"""Triton's kernels run on the GPU, or without one in Triton's interpreter, which must be chosen before their import."""
-
-import os
+"""Triton's kernels run on the GPU, or without one in Triton's interpreter (see the conftest of all tests)."""
 
 import pytest
 import torch
-
-if not torch.cuda.is_available():
-    os.environ["TRITON_INTERPRET"] = "1"
 
 
 @pytest.fixture

@@ -56,14 +56,19 @@ def test_errors_are_one_line(taken: int, tmp_path: Path, capsys: pytest.CaptureF
 def test_the_command_serves_until_interrupted(port: int, tmp_path: Path) -> None:
     run = small_field("voxel").save(tmp_path / "run")
     command = [sys.executable, "-m", "mnif_core.cli", "view", str(run), "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+
+    def heeding() -> None:  # a job that a shell has put into the background ignores Ctrl-C
+        signals.signal(signals.SIGINT, signals.SIG_DFL)
+
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, preexec_fn=heeding, **pipes) as process:
         assert process.stdout is not None and process.stderr is not None
         while f"http://127.0.0.1:{port}; Ctrl-C" not in (line := process.stdout.readline()):
             assert line, process.stderr.read()
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
             assert answer.status == 200
         process.send_signal(signals.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(20) == 0, process.stderr.read()
         assert "Traceback" not in process.stderr.read()
 
 
