@@ -74,6 +74,8 @@ async function visit(browser, port, folder) {
     await file.saveAs(path.join(folder, file.suggestedFilename()));
   }
   async function hint(label) {
+    await page.mouse.move(5, 5); // off what was pressed last, whose hint may still stand there
+    await page.getByRole("tooltip").first().waitFor({ state: "hidden" });
     await control(label).hover();
     await page.getByRole("tooltip").first().waitFor();
     const words = await page.getByRole("tooltip").first().innerText();
