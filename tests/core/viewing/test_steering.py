@@ -219,7 +219,7 @@ def test_nearest_training_instance_is_shown_beside(server: viser.ViserServer) ->
     steering.controls.scene.value, steering.controls.other.value, steering.controls.mix.value = 4, 9, 0.1
     until(lambda: "training image: item_4, " in steering.relatives.content)
     assert steering.relatives.visible
-    until(lambda: steering.relatives.content.count("data:image/jpeg") == 2)
+    until(lambda: steering.relatives.content.count("data:image/jpeg") == 4)
     press(steering.to_nearest, "Show it")
     until(lambda: stage.shown == Selection("train", scene=4))
     until(lambda: not steering.relatives.visible)
