@@ -270,6 +270,18 @@ def test_clicks_fill_the_corners_in_turn(server: viser.ViserServer) -> None:
     assert steering.gallery.slot.value == "Top left"
 
 
+def test_clicks_at_once_choose_a_corner_each(server: viser.ViserServer) -> None:
+    """Even before the page has been drawn for the new source."""
+    for _ in range(5):
+        stage = Stage()
+        steering = begin(server, stage)
+        steering.controls.source.value = "Between four"
+        clicks = [threading.Thread(target=press, args=(steering.gallery._buttons[n], True)) for n in (7, 3, 5, 1)]
+        for click in clicks:
+            click.start()
+        until(lambda stage=stage: sorted(stage.shown.corners) == [1, 3, 5, 7])  # type: ignore[misc]
+
+
 def test_pictures_that_training_has_overtaken_are_told(server: viser.ViserServer) -> None:
     stage = Stage()
     stage.looked_at = True
