@@ -1,5 +1,7 @@
 """Pages of thumbnails: training instances, and samples by seed; a click shows or chooses one."""
 
+import threading
+
 import viser
 
 from mnif_core.viewing.buttons import add_buttons
@@ -25,6 +27,7 @@ class Gallery:
         self._stage, self._controls, self._thumbnails = stage, controls, thumbnails
         self._noun, self._count = NOUNS[field.signal.kind], len(field.latents)
         self._start, self._page = 0, list[Selection]()
+        self._choosing = threading.Lock()  # clicks come from several threads, and the page is drawn by another
         self.kind = gui.add_dropdown(
             "Pictures of",
             [f"Training {self._noun}s", "Samples"],
@@ -68,9 +71,8 @@ class Gallery:
     def draw(self, shown: Selection | None) -> None:
         """Draw the page as far as its pictures are made, `shown` framed."""
         slots = self._controls.slots() if not self.of_samples else {}
-        if tuple(slots) != self.slot.options and slots:
-            self.slot.options = list(slots)
-        self.slot.visible = bool(slots)
+        with self._choosing:
+            self._offer(slots)
         names = self._stage.field().names
         tiles = []
         for selection, button in zip(self._page, self._buttons, strict=False):
@@ -108,6 +110,14 @@ class Gallery:
             self._controls.show_training(number)
             return
         names = list(slots)
-        here = names.index(self.slot.value) if self.slot.value in names else 0
-        slots[names[here]].value = number
-        self.slot.value = names[(here + 1) % len(names)]
+        with self._choosing:
+            self._offer(slots)
+            here = names.index(self.slot.value)
+            slots[names[here]].value = number
+            self.slot.value = names[(here + 1) % len(names)]
+
+    def _offer(self, slots: dict[str, viser.GuiInputHandle[int]]) -> None:
+        """Let clicks choose one of `slots`, if there are any."""
+        if slots and tuple(slots) != self.slot.options:
+            self.slot.options = list(slots)
+        self.slot.visible = bool(slots)

@@ -64,6 +64,14 @@ async function visit(browser, port, folder) {
     page.locator(`label:text-is("${label}")`).locator("xpath=../../..").locator('input:not([type="hidden"])').fill(value);
   const press = (name) => page.getByRole("button", { name, exact: true }).click();
   const pick = (number) => page.locator(`label[title^="${number}: "]`).first().click();
+  const CORNERS = ["Top left", "Top right", "Bottom left", "Bottom right"];
+  async function pickCorners(numbers) {
+    for (const [place, number] of numbers.entries()) {
+      await pick(number);
+      const next = CORNERS[(place + 1) % CORNERS.length];
+      while ((await control("Click sets").inputValue()) !== next) await page.waitForTimeout(50);
+    }
+  }
   const pictures = (count) =>
     page.waitForFunction(
       (count) => document.querySelectorAll('label[title] img[src^="data:image/jpeg"]').length >= count,
@@ -79,10 +87,9 @@ async function visit(browser, port, folder) {
     await control(label).hover();
     await page.getByRole("tooltip").first().waitFor();
     const words = await page.getByRole("tooltip").first().innerText();
-    await page.mouse.move(5, 5);
     return words;
   }
-  return { page, step, choose, fill, slide, press, pick, pictures, download, hint };
+  return { page, step, choose, fill, slide, press, pick, pickCorners, pictures, download, hint };
 }
 
 function run(main) {

@@ -4,12 +4,14 @@ const fs = require("fs");
 const path = require("path");
 const { open, visit, run } = require("./browser.js");
 
+const FILES = { image: "png", solid: "ply", scene: "onnx" };
 const [folder, executablePath, ...pages] = process.argv.slice(2);
 
 async function drive(browser, kind, port) {
   const own = path.join(folder, kind);
   fs.mkdirSync(own);
-  const { page, step, choose, fill, slide, press, pick, pictures, download, hint } = await visit(browser, port, own);
+  const { page, step, choose, fill, slide, press, pick, pickCorners, pictures, download, hint } = await visit(browser, port, own);
+  await slide("Resolution", kind === "solid" ? "16" : "64"); // the finest picture follows the coarse one at once
   await step("first", "Shown: training");
   await pictures(5);
   await pick(3);
@@ -17,7 +19,7 @@ async function drive(browser, kind, port) {
   await press("New sample");
   await step("seed_1", "seed 1,");
   await choose("Source", "Between four");
-  for (const number of [3, 1, 0, 2]) await pick(number);
+  await pickCorners([3, 1, 0, 2]);
   await step("corners", "50% across");
   await slide("Across", "0");
   await slide("Down", "0");
@@ -29,7 +31,7 @@ async function drive(browser, kind, port) {
   await step("nearer", `training ${kind} 3`);
   await download("npz");
   await fill(kind === "image" ? "Height" : "Cells", "32");
-  await download(kind === "image" ? "png" : "ply");
+  await download(FILES[kind]);
   console.log(JSON.stringify({ kind, hint: await hint("Source") }));
   await page.close();
 }

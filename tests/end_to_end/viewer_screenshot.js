@@ -12,7 +12,7 @@ function atFullSize(body) {
 
 run(async () => {
   const browser = await open(executablePath);
-  const { page, step, choose, fill, slide, press, pick, pictures, download } = await visit(browser, port, folder);
+  const { page, step, choose, fill, slide, press, pick, pickCorners, pictures, download } = await visit(browser, port, folder);
   const show = (name, status) => step(name, status, { ready: atFullSize });
 
   await page.locator('input[type="text"][value="512"]').fill(String(RESOLUTION));
@@ -29,7 +29,7 @@ run(async () => {
   await show("between", "50%");
   await pictures(12);
   await choose("Source", "Between four");
-  for (const scene of [2, 5, 7, 4]) await pick(scene);
+  await pickCorners([2, 5, 7, 4]);
   await show("corners", "50% across");
   await slide("Across", "0");
   await slide("Down", "0");

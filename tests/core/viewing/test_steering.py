@@ -219,7 +219,7 @@ def test_nearest_training_instance_is_shown_beside(server: viser.ViserServer) ->
     steering.controls.scene.value, steering.controls.other.value, steering.controls.mix.value = 4, 9, 0.1
     until(lambda: "training image: item_4, " in steering.relatives.content)
     assert steering.relatives.visible
-    until(lambda: steering.relatives.content.count("data:image/jpeg") == 2)
+    until(lambda: steering.relatives.content.count("data:image/jpeg") == 4)
     press(steering.to_nearest, "Show it")
     until(lambda: stage.shown == Selection("train", scene=4))
     until(lambda: not steering.relatives.visible)
@@ -268,6 +268,18 @@ def test_clicks_fill_the_corners_in_turn(server: viser.ViserServer) -> None:
         press(steering.gallery._buttons[place], True)
     until(lambda: stage.shown.corners == (7, 3, 5, 1))
     assert steering.gallery.slot.value == "Top left"
+
+
+def test_clicks_at_once_choose_a_corner_each(server: viser.ViserServer) -> None:
+    """Even before the page has been drawn for the new source."""
+    for _ in range(5):
+        stage = Stage()
+        steering = begin(server, stage)
+        steering.controls.source.value = "Between four"
+        clicks = [threading.Thread(target=press, args=(steering.gallery._buttons[n], True)) for n in (7, 3, 5, 1)]
+        for click in clicks:
+            click.start()
+        until(lambda stage=stage: sorted(stage.shown.corners) == [1, 3, 5, 7])  # type: ignore[misc]
 
 
 def test_pictures_that_training_has_overtaken_are_told(server: viser.ViserServer) -> None:
