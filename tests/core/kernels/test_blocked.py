@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from mnif_core.instance_networks import InstanceNetworks
-from mnif_core.kernels import blocked
+from mnif_core.kernels import blocked, layered
 from mnif_core.kernels.blocked_gradient import squared_error_gradient
-from mnif_core.siren import batched_linear, batched_sine
 
 
 def networks(layers: int, output: str, requires_grad: bool = False) -> InstanceNetworks:
@@ -28,11 +27,7 @@ def networks(layers: int, output: str, requires_grad: bool = False) -> InstanceN
 
 
 def layer_by_layer(networks: InstanceNetworks, x: Tensor) -> Tensor:
-    for weight, bias in zip(networks.weights[:-1], networks.biases[:-1], strict=True):
-        x = batched_sine(x, weight, bias, networks.w0)
-    if networks.output_activation == "sine":
-        return batched_sine(x, networks.weights[-1], networks.biases[-1], networks.w0)
-    return batched_linear(x, networks.weights[-1], networks.biases[-1])
+    return layered.values(x, networks.weights, networks.biases, networks.w0, networks.output_activation)
 
 
 def points(count: int = 11, channels: int = 2) -> Tensor:
