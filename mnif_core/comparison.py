@@ -19,8 +19,8 @@ from torch.utils.tensorboard import SummaryWriter
 from mnif_core.analysis.efficiency import counted, points_of
 from mnif_core.analysis.evaluation import EvaluationConfig, evaluate
 from mnif_core.analysis.image_evaluation import ImageSubject
-from mnif_core.analysis.results import write_json
 from mnif_core.analysis.voxel_evaluation import VoxelSubject
+from mnif_core.atomic import write_json
 from mnif_core.comparison_config import ComparisonConfig
 from mnif_core.errors import ConfigError
 from mnif_core.generative_field import GenerativeField

@@ -14,8 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from mnif_core.atomic import whole_file
 from mnif_core.errors import CheckpointError, ConfigError
-from mnif_core.export.atomic import whole_file
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.modulation import Modulation
 

@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 from rich.progress import track
 
+from mnif_core.atomic import whole_file, whole_folder
 from mnif_core.errors import ConfigError, DataError, MnifError, OutputError
-from mnif_core.export.atomic import whole_file, whole_folder
 from mnif_core.signals.srn_writer import HIGHEST, sample_poses, write_instance
 from mnif_core.signals.voxel_files import MESHES
 from mnif_core.textured_mesh import Up, read_textured_mesh

@@ -1,6 +1,5 @@
 """Pictures of instances of any modality, side by side on one sheet."""
 
-import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from mnif_core.atomic import whole_file
 from mnif_core.generative_field import GenerativeField, Signal
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.signals.images import ImageSignal
@@ -125,9 +125,11 @@ def _framed(picture: Tensor, marked: bool) -> Tensor:
 
 
 def save_png(picture: Tensor, path: Path) -> Path:
-    """Write a picture `[height, width, 3]` in [0, 1], replacing an older one only when it is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_suffix(".tmp")
-    Image.fromarray((picture.clamp(0, 1) * 255).round().byte().cpu().numpy()).save(scratch, format="PNG")
-    os.replace(scratch, path)
+    """Write a picture `[height, width, 3]` in [0, 1] as a whole PNG file.
+
+    Raises:
+        OutputError: the place cannot be written to.
+    """
+    with whole_file(path) as scratch:
+        Image.fromarray((picture.clamp(0, 1) * 255).round().byte().cpu().numpy()).save(scratch, format="PNG")
     return path

@@ -1,7 +1,5 @@
 """What a finished run leaves for a person: held-out PSNR, a contact sheet, the artefact, one summary line."""
 
-import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +8,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from rich.progress import track
 from torch import Tensor
 
+from mnif_core.atomic import write_json
 from mnif_core.generative_field import GenerativeField
 from mnif_core.metrics.novelty import sample_novelty
 from mnif_core.sheets import arrange, save_png
@@ -53,7 +52,7 @@ def write_report(pipeline: "MnifPipeline", folder: Path) -> dict[str, Any]:
     sheet = folder / "contact_sheet.png"
     save_png(_contact_sheet(pipeline, field, samples), sheet)
     summary |= {"contact_sheet": str(sheet), "field": str(artefact)}
-    _write_text(folder / "summary.json", json.dumps(summary, indent=1))
+    write_json(folder / "summary.json", summary)
     line = (
         f"held-out PSNR {summary['held_out_psnr_db']:.2f} dB over {len(psnr)} views of {model.num_scenes} scenes"
         f" | stage 1 {seconds[0]:.0f} s, stage 2 {seconds[1]:.0f} s"
@@ -77,9 +76,3 @@ def _contact_sheet(pipeline: "MnifPipeline", field: GenerativeField, samples: Te
         for latent in samples:
             tiles += list(field.decode(latent, views=SAMPLE_VIEWS)[0])
     return arrange(tiles, columns)
-
-
-def _write_text(path: Path, text: str) -> None:
-    scratch = path.with_suffix(".tmp")
-    scratch.write_text(text)
-    os.replace(scratch, path)

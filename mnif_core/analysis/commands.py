@@ -1,6 +1,5 @@
 """The analysis commands: tables and pictures of what the other files of this folder compute."""
 
-import os
 from pathlib import Path
 
 import matplotlib
@@ -12,10 +11,10 @@ from mnif_core.analysis.bases import basis_similarity
 from mnif_core.analysis.efficiency import table
 from mnif_core.analysis.evaluation import CLOSEST_PICTURES, EvaluationConfig, Subject, evaluate
 from mnif_core.analysis.image_evaluation import ImageSubject
-from mnif_core.analysis.results import write_json
 from mnif_core.analysis.scene_evaluation import SceneSubject
 from mnif_core.analysis.splits import scene_splits, splits
 from mnif_core.analysis.voxel_evaluation import VoxelSubject
+from mnif_core.atomic import whole_file, write_json
 from mnif_core.demo.car_scenes import default_demo_root, make_demo_cars, make_demo_test_cars
 from mnif_core.errors import ConfigError
 from mnif_core.generative_field import GenerativeField
@@ -126,9 +125,7 @@ def bases(field: GenerativeField, output: Path) -> None:
         panel.set_yticks([])
         print(f"layer {index}: |cosine| between {len(similarity)} bases, mean {mean:.3f}, largest {largest:.3f}")
     figure.colorbar(image, ax=axes[0].tolist(), shrink=0.8)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    scratch = output.with_name(f".{output.name}.tmp")
-    figure.savefig(scratch, format="png", dpi=110, bbox_inches="tight")
+    with whole_file(output) as scratch:
+        figure.savefig(scratch, format="png", dpi=110, bbox_inches="tight")
     pyplot.close(figure)
-    os.replace(scratch, output)
     print(f"picture in {output}", flush=True)

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from mnif_core.atomic import write_json
 from mnif_core.generative_field import GenerativeField
 
 VERSION = 1
@@ -67,15 +67,6 @@ def digest(field: GenerativeField, data: Iterable[Tensor | str | Path]) -> str:
         else:
             found.update(item.read_bytes() if isinstance(item, Path) else item.encode())
     return found.hexdigest()
-
-
-def write_json(path: Path, content: Any) -> Path:
-    """Write JSON, replacing an older file only when it is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.tmp")
-    scratch.write_text(json.dumps(content, indent=1))
-    os.replace(scratch, path)
-    return path
 
 
 def _read(path: Path) -> dict[str, Any]:

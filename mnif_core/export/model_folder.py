@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from mnif_core.export.atomic import whole_folder
+from mnif_core.atomic import whole_folder
 from mnif_core.generative_field import GenerativeField
 from mnif_core.mixture import MixtureConfig
 from mnif_core.sheets import arrange, save_png, tiles

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mnif_core.export.atomic import whole_file
+from mnif_core.atomic import whole_file
 from mnif_core.generative_field import Signal
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.signals.images import ImageSignal

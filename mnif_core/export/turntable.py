@@ -11,8 +11,8 @@ from PIL import Image
 from rich.progress import track
 from torch import Tensor
 
+from mnif_core.atomic import whole_file
 from mnif_core.errors import ConfigError
-from mnif_core.export.atomic import whole_file
 from mnif_core.export.mesh_files import Up
 from mnif_core.export.surface import instance_surface
 from mnif_core.generative_field import GenerativeField

@@ -1,12 +1,11 @@
 """What a finished run leaves for a person: the field, a sheet, a summary, one last line."""
 
-import json
-import os
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from mnif_core.atomic import write_json
 from mnif_core.generative_field import GenerativeField
 from mnif_core.metrics.novelty import nearest, sample_novelty
 from mnif_core.reconstruction import PAIRS_PER_ROW, grid_iou, pairs
@@ -47,9 +46,7 @@ def write_report(
     }
     if isinstance(shown, VoxelObservations):
         summary[f"{kind}_grid_iou"] = grid_iou(field, shown)
-    scratch = folder / ".summary.tmp"
-    scratch.write_text(json.dumps(summary, indent=1))
-    os.replace(scratch, folder / "summary.json")
+    write_json(folder / "summary.json", summary)
     print(
         f"{signal.score_name} of {len(scores)} {kind} instances {float(scores.mean()):.3f}{signal.score_unit}"
         f" | stage 1 {summary['stage_1_seconds']:.0f} s, stage 2 {summary['stage_2_seconds']:.0f} s"

@@ -1,8 +1,6 @@
 """The panel in a viewer: found and filled by nerfstudio, shows what is chosen, and draws the shown scene's cameras."""
 
-import contextlib
 import math
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,8 +19,7 @@ from mnif_core.viewing.selection import Selection
 from mnif_core.viewing.steering import Steering
 from mnif_nerfstudio.viewer_panel import ViewerPanel
 from tests.small_field import small_field
-
-PATIENCE = 20.0
+from tests.viser_server import until, viser_server
 
 
 class Model(nn.Module):
@@ -110,19 +107,8 @@ class Viewer:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[viser.ViserServer]:
-    with contextlib.closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = viser.ViserServer(host="127.0.0.1", port=port, verbose=False)
-    yield server
-    server.stop()
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "what was waited for did not happen"
-        time.sleep(0.005)
+    with viser_server() as server:
+        yield server
 
 
 def install(pipeline: Pipeline, server: viser.ViserServer, viewer: Viewer) -> Viewer:

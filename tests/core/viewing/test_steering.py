@@ -1,8 +1,6 @@
 """The panel on a stage whose sampling can be held up: the latest choice wins, nothing stale shows, errors are told."""
 
-import contextlib
 import io
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,8 +22,7 @@ from mnif_core.viewing.gallery import TILES
 from mnif_core.viewing.selection import Selection, latent_of
 from mnif_core.viewing.steering import Steering
 from tests.small_field import small_field
-
-PATIENCE = 20.0
+from tests.viser_server import until, viser_server
 
 
 class Stage:
@@ -93,20 +90,9 @@ class Browser:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[viser.ViserServer]:
-    with contextlib.closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = viser.ViserServer(host="127.0.0.1", port=port, verbose=False)
-    server._connected_clients[0] = Browser()  # type: ignore[assignment]
-    yield server
-    server.stop()
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "what was waited for did not happen"
-        time.sleep(0.005)
+    with viser_server() as server:
+        server._connected_clients[0] = Browser()  # type: ignore[assignment]
+        yield server
 
 
 def begin(server: viser.ViserServer, stage: Stage, selection: Selection | None = None) -> Steering:

@@ -1,10 +1,12 @@
 """Results that appear whole or not at all."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from mnif_core.errors import OutputError
 
@@ -34,6 +36,17 @@ def whole_folder(path: Path) -> Iterator[Path]:
         scratch.mkdir()
         yield scratch
         os.replace(scratch, path)
+
+
+def write_json(path: Path, content: Any) -> Path:
+    """Write JSON as a whole file.
+
+    Raises:
+        OutputError: the place cannot be written to.
+    """
+    with whole_file(path) as scratch:
+        scratch.write_text(json.dumps(content, indent=1))
+    return path
 
 
 @contextmanager
