@@ -39,7 +39,7 @@ class SceneFitting:
     """Adam steps on the scene's own network afterwards; 0 to leave what its latent mixes."""
     weight_rate: float = 1e-3
     """Of those steps."""
-    weight_pull: float = 1e-3
+    weight_pull: float = 0.3
     """Weight of the network's squared distance to what the latent mixes, against the error of one view."""
     seed: int = 0
     """Of the pixels drawn."""

@@ -19,9 +19,9 @@ class FitScene(FieldCommand):
     """How many views to fit, evenly spread; several numbers give a table. None for all that are not held out."""
     held_out: int = 3
     """Views of each object, evenly spread, that only judge."""
-    weight_steps: int = 0
-    """Steps on the object's own network once its latent is found: 100 gain much from 8 views and lose with one;
-    0 keeps to the latent."""
+    weight_steps: int = 100
+    """Steps on the object's own network once its latent is found; 0 keeps to the latent, which is a scene like any
+    other but shows an unusual object less well."""
     scale: float = 1.0
     """Factor on the positions of the cameras."""
     name: str | None = None

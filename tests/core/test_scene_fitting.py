@@ -134,8 +134,8 @@ def test_command_adds_scenes_to_the_run(
     torch.testing.assert_close(stored.latent, again.latent)
     assert fit_scene(run, *both) == 1
     assert "fitted before" in capsys.readouterr().err
-    assert fit_scene(run, "--images", data / "scene_0", "--held-out", 2, "--name", "mine", "--weight-steps", 3) == 0
-    assert read_fitted(run / "field", "mine", field.latents).weights
+    assert fit_scene(run, "--images", data / "scene_0", "--held-out", 2, "--name", "mixed", "--weight-steps", 0) == 0
+    assert stored.weights and not read_fitted(run / "field", "mixed", field.latents).weights
 
 
 @pytest.mark.parametrize(
