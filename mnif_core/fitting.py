@@ -32,6 +32,9 @@ class FittingConfig:
     """Standard deviation sigma of the latents at the start, N(mean, sigma^2 I); unseen instances start at the mean."""
     weight_decay: float = 0.0
     """Penalty lambda/2 sum phi^2 on the latents."""
+    inner_clip: float | None = None
+    """Largest norm of an instance's gradient in an inner step; none for no bound, as in the paper. Where a step goes
+    too far the next gradient is larger still, and what the outer step learns from such an instance is noise."""
 
 
 def fit_latents(
@@ -42,6 +45,7 @@ def fit_latents(
     create_graph: bool = False,
     weight_decay: float = 0.0,
     gradient: Callable[[Tensor], Tensor] | None = None,
+    clip: float | None = None,
 ) -> Tensor:
     """Take gradient steps on every latent (the inner loop of Alg. 1, CAVIA).
 
@@ -56,6 +60,7 @@ def fit_latents(
             constant, and only rates and `init` get gradients through it.
         weight_decay: lambda of the penalty lambda/2 sum phi^2.
         gradient: the gradient of the summed losses `[s, h]`, where it is known in closed form; none for autograd.
+        clip: largest norm of a latent's gradient, longer ones are scaled down to it; none for no bound.
 
     Returns:
         `[s, h]`.
@@ -67,7 +72,10 @@ def fit_latents(
                 step = gradient(latents)
         else:
             step = _autograd(per_instance_loss, latents, create_graph)
-        latents = latents - rate * (step + weight_decay * latents)
+        step = step + weight_decay * latents
+        if clip is not None:
+            step = step * (clip / step.norm(dim=1, keepdim=True).clamp(min=clip))
+        latents = latents - rate * step
     return latents
 
 

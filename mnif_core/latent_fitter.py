@@ -61,7 +61,9 @@ class LatentFitter(nn.Module):
         config = self.config
         second_order = config.strategy == "meta-learning" and torch.is_grad_enabled()
         rate = self.rates() if config.learn_rates else config.inner_rate
-        return fit_latents(loss, init, config.inner_steps, rate, second_order, config.weight_decay, gradient)
+        return fit_latents(
+            loss, init, config.inner_steps, rate, second_order, config.weight_decay, gradient, config.inner_clip
+        )
 
     @torch.no_grad()
     def _adam(self, init: Tensor, modulation: Modulation, coordinates: Tensor, targets: Tensor) -> Tensor:

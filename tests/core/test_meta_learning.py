@@ -194,6 +194,21 @@ def test_first_order_leaves_bases_out_of_the_inner_steps() -> None:
     assert not torch.allclose(gradient_of_bases("meta-learning"), torch.as_tensor(expected), rtol=1e-3)
 
 
+def test_clipped_steps_are_bounded_and_short_ones_untouched() -> None:
+    mixture, latents, coordinates, targets = small()
+
+    def loss(phi: Tensor) -> Tensor:
+        return squared_error(mixture.instance(phi)(coordinates), targets)
+
+    norms = squared_error_gradient(mixture, latents, coordinates, targets).norm(dim=1)
+    bound = float(norms.sort().values[:2].mean())
+    free = latents - fit_latents(loss, latents, 1, 1.0)
+    held = latents - fit_latents(loss, latents, 1, 1.0, clip=bound)
+    torch.testing.assert_close(held.norm(dim=1), norms.clamp(max=bound))
+    torch.testing.assert_close(held / held.norm(dim=1, keepdim=True), free / free.norm(dim=1, keepdim=True))
+    assert torch.equal(held[norms < bound], free[norms < bound])
+
+
 def test_no_inner_step_is_refused() -> None:
     with pytest.raises(ConfigError, match="at least 1"):
         LatentFitter(FittingConfig(inner_steps=0), 5)
