@@ -3,6 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from mnif_core import _waiting  # noqa: F401
 from mnif_core.functa import FunctaConfig, FunctaSiren
 from mnif_core.generative_field import GenerativeField
 from mnif_core.hypernetwork import HypernetworkConfig, HypernetworkSiren

@@ -3,9 +3,11 @@
 The paper's "GFLOPS" count one multiplication with its addition as one: they are MACs, half of the FLOPs.
 """
 
+import ctypes
+import gc
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -83,23 +85,25 @@ def counted(config: ModulationConfig, points: int) -> Cost:
 
 
 def measured(config: ModulationConfig, signal: Signal, device: torch.device) -> Cost:
-    """`counted`, with time and memory of making one network and showing it, medians over five runs."""
+    """`counted`, with median time and peak memory of making one network and showing it."""
     cost = counted(config, points_of(signal))
     if device.type == "cpu" and cost.macs > TOO_MANY:
         return cost
     modulation = config.build().to(device)
     latent = torch.zeros(1, config.latent_dim, device=device)
-    seconds, memory = [], None
-    for _ in range(REPEATS):
-        with peak_memory(device) as peak:
-            started = time.perf_counter()
-            with torch.no_grad():
-                _show(modulation.instance(latent), signal)
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            seconds.append(time.perf_counter() - started)
-        memory = peak.get("bytes")
-    return Cost(cost.learnable, cost.inference, cost.macs, median(seconds), memory)
+
+    def seconds() -> float:
+        started = time.perf_counter()
+        with torch.no_grad():
+            _show(modulation.instance(latent), signal)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return time.perf_counter() - started
+
+    with peak_memory(device) as peak:
+        seconds()
+    latency = median(seconds() for _ in range(REPEATS))
+    return Cost(cost.learnable, cost.inference, cost.macs, latency, peak.get("bytes"))
 
 
 def _show(networks: InstanceNetworks, signal: Signal) -> None:
@@ -119,6 +123,7 @@ def peak_memory(device: torch.device) -> Iterator[dict[str, int]]:
         yield peak
         peak["bytes"] = torch.cuda.max_memory_allocated(device) - before
         return
+    _give_back()
     try:
         Path("/proc/self/clear_refs").write_text("5")  # Linux: the high-water mark starts anew
         start = _status("VmRSS")
@@ -127,6 +132,13 @@ def peak_memory(device: torch.device) -> Iterator[dict[str, int]]:
         return
     yield peak
     peak["bytes"] = max(0, _status("VmHWM") - start)
+
+
+def _give_back() -> None:
+    """Return freed memory to the system, so that a peak is not hidden by what an earlier run has left."""
+    gc.collect()
+    with suppress(OSError, AttributeError):  # another allocator: the peak is then a lower bound
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _status(name: str) -> int:

@@ -1,8 +1,5 @@
 """Time, memory and the device's limits; both sides of a case in turn, so that what disturbs one disturbs the other."""
 
-import contextlib
-import ctypes
-import gc
 import statistics
 import time
 from collections.abc import Callable
@@ -117,7 +114,6 @@ def measure(case: Case, limits: Limits, device: torch.device, rounds: int | None
             times[name].append(seconds(run, device))
     result: dict[str, Any] = {}
     for name, run in sides.items():
-        _release(device)
         with peak_memory(device) as peak:
             run()
         result[name] = {
@@ -129,13 +125,3 @@ def measure(case: Case, limits: Limits, device: torch.device, rounds: int | None
     if case.work is not None:
         result["share_of_limit"] = limits.share(case.work, result["ours"]["ms"] / 1e3)
     return result
-
-
-def _release(device: torch.device) -> None:
-    """Give freed memory back, so that a peak is the run's own and not hidden by what an earlier one has left."""
-    gc.collect()
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-        return
-    with contextlib.suppress(OSError, AttributeError):  # another allocator: the peak is then a lower bound
-        ctypes.CDLL("libc.so.6").malloc_trim(0)

@@ -65,11 +65,12 @@ def test_the_papers_columns_follow_but_for_those_named() -> None:
 
 
 def test_peak_memory_is_that_of_what_runs_inside() -> None:
-    with peak_memory(torch.device("cpu")) as peak:
-        torch.ones(64, 1024, 1024).sum()
-    if "bytes" not in peak:
-        pytest.skip("this system does not tell a process's peak memory (no /proc/self/clear_refs)")
-    assert 0.9 * 2**28 < peak["bytes"] < 1.3 * 2**28
+    for _ in range(3):  # what is free again after the first must not hide the next
+        with peak_memory(torch.device("cpu")) as peak:
+            [torch.ones(256, 1024) for _ in range(256)]
+        if "bytes" not in peak:
+            pytest.skip("this system does not tell a process's peak memory (no /proc/self/clear_refs)")
+        assert 0.9 * 2**28 < peak["bytes"] < 1.3 * 2**28
 
 
 def test_command_measures_a_run(
