@@ -3,7 +3,7 @@ const crypto = require("crypto");
 const path = require("path");
 const { chromium } = require("playwright-core");
 
-const PICTURE = { x: 0, y: 60, width: 600, height: 500 }; // left of the control panel
+const PICTURE = { x: 0, y: 60, width: 540, height: 500 }; // left of the control panel
 const PATIENCE = 120000;
 
 async function open(executablePath) {
