@@ -104,7 +104,7 @@ def _paper(modality: Modality, shape: tuple[int, int, int, int], epochs: int, **
 
 # Adam moves all bases alike, so an averaged weight moves by the whole rate while it starts sqrt(M) smaller than a
 # basis's own: rates beyond 1e-3 make the loss so steep that inner steps overshoot, for good (3e-3 did, at w0 = 30).
-# With H = 256 a few runs in a hundred did at 1e-3 too; with bounded steps none of six did at twice that rate, where
+# With H = 256 one run of ten did at 1e-3 too; with bounded steps none of six did at twice that rate, where
 # three of six did without, and the full run is as good
 IMAGE_TINY = Preset(
     "image",
