@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from rich.progress import track
 
-from mnif_core.atomic import whole_file, whole_folder
+from mnif_core.atomic import whole_folder, write_json
 from mnif_core.errors import ConfigError, DataError, MnifError, OutputError
 from mnif_core.signals.srn_writer import HIGHEST, sample_poses, write_instance
 from mnif_core.signals.voxel_files import MESHES
@@ -149,8 +149,7 @@ def _require_same_settings(output: Path, settings: RenderSettings) -> None:
     manifest = output / "render.json"
     wanted = asdict(settings)
     if not manifest.exists():
-        with whole_file(manifest) as scratch:
-            scratch.write_text(json.dumps(wanted, indent=1))
+        write_json(manifest, wanted)
         return
     try:
         begun = json.loads(manifest.read_text())

@@ -1,11 +1,12 @@
 """A viser server without a browser, and patience for what happens in its threads."""
 
 import contextlib
-import socket
 import time
 from collections.abc import Callable, Iterator
 
 import viser
+
+from tests.free_port import free_port
 
 PATIENCE = 20.0
 
@@ -13,10 +14,7 @@ PATIENCE = 20.0
 @contextlib.contextmanager
 def viser_server() -> Iterator[viser.ViserServer]:
     """A server on a free port of this machine."""
-    with contextlib.closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = viser.ViserServer(host="127.0.0.1", port=port, verbose=False)
+    server = viser.ViserServer(host="127.0.0.1", port=free_port(), verbose=False)
     yield server
     server.stop()
 

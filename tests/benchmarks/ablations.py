@@ -31,7 +31,6 @@ from mnif_core.training.stages import FieldStage
 
 TableName = Literal["4a", "4b", "4c", "5", "6"]
 TINY = PRESETS["image-tiny"]
-LONGEST_STEP = 0.03  # of an inner step, as in the tiny preset
 LONGER = (1, 2, 3)  # Table 6: 400, 800 and 1,200 epochs
 
 
@@ -87,10 +86,12 @@ def rows(table: TableName, settings: Ablations) -> dict[str, Preset]:
 
 
 def _changed(policy: CoefficientPolicy, bases: int, latent: int, inner_rate: float) -> Preset:
+    assert TINY.fitting.inner_clip is not None
+    longest = TINY.fitting.inner_rate * TINY.fitting.inner_clip  # an inner step goes no further in any row
     return replace(
         TINY,
         modulation=replace(TINY.modulation, coefficients=policy, num_bases=bases, latent_dim=latent),  # type: ignore[call-arg]
-        fitting=replace(TINY.fitting, inner_rate=inner_rate, inner_clip=LONGEST_STEP / inner_rate),
+        fitting=replace(TINY.fitting, inner_rate=inner_rate, inner_clip=longest / inner_rate),
         prior=PriorConfig(latent, width=512),
     )
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 from pathlib import Path
 
@@ -40,13 +39,6 @@ def drive(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=SECONDS,
     )
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def same_picture(folder: Path, one: str, other: str) -> bool:

@@ -1,7 +1,6 @@
 """`mnif view` in a headless browser, for each modality: clicks, samples, mixes, zoom, downloads, hints."""
 
 import json
-from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -14,7 +13,8 @@ from PIL import Image
 
 from mnif_core.viewing.page import open_page
 from mnif_core.viewing.selection import Selection
-from tests.end_to_end.browser import drive, find_browser, find_node_modules, free_port, same_picture
+from tests.end_to_end.browser import drive, find_browser, find_node_modules, same_picture
+from tests.free_port import free_port
 from tests.small_field import small_field
 
 pytestmark = pytest.mark.browser
@@ -26,7 +26,6 @@ def test_pages_of_every_modality(tmp_path: Path) -> None:
     browser, ports = find_browser(), {kind: free_port() for kind in NOUNS}
     find_node_modules()
     fields = {kind: small_field(kind) for kind in NOUNS}
-    fields["scene"].signal = replace(fields["scene"].signal, density="softplus")  # fog, where elu shows next to nothing
     servers = [open_page(fields[kind], f"a run of {kind}s", Selection(), "127.0.0.1", ports[kind]) for kind in NOUNS]
     try:
         done = drive("view_page.js", tmp_path, browser, *(f"{NOUNS[kind]}:{ports[kind]}" for kind in NOUNS))

@@ -12,8 +12,9 @@ import torch
 import trimesh
 
 from mnif_core.generative_field import GenerativeField
-from tests.end_to_end.browser import drive, find_browser, find_node_modules, free_port, same_picture
+from tests.end_to_end.browser import drive, find_browser, find_node_modules, same_picture
 from tests.end_to_end.conftest import Running, Tools
+from tests.free_port import free_port
 
 pytestmark = pytest.mark.browser
 

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from mnif_core import GenerativeField, ImageTrainer
 from mnif_core.errors import CheckpointError, ConfigError, DataError, TrainingError
 from mnif_core.training import checkpoint as checkpoint_file
 from mnif_core.training.stages import FieldStage, PriorStage, batch_of
+from tests.free_port import free_port
 
 FIT, PRIOR = 5, 4
 
@@ -128,10 +128,7 @@ def command(tmp_path: Path, *arguments: Any, processes: int = 1) -> list[str]:
     script.write_text(SCRIPT)
     launcher = [sys.executable]
     if processes > 1:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        launcher += ["-m", "torch.distributed.run", f"--nproc-per-node={processes}", f"--master-port={port}"]
+        launcher += ["-m", "torch.distributed.run", f"--nproc-per-node={processes}", f"--master-port={free_port()}"]
     return [*launcher, str(script), *map(str, arguments)]
 
 

@@ -8,6 +8,7 @@ import viser
 from websockets.frames import Frame, Opcode
 
 from mnif_core.viewing.connections import wait_in_turn
+from tests.free_port import free_port
 
 CAMERA = {
     "type": "ViewerCameraMessage",
@@ -27,9 +28,7 @@ HANDSHAKE = (
 
 def test_a_slow_browser_gets_everything() -> None:
     wait_in_turn()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = viser.ViserServer(host="127.0.0.1", port=port, verbose=False)
     line = server.gui.add_markdown("")
     try:

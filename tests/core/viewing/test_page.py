@@ -17,14 +17,13 @@ from mnif_core.cli import main
 from mnif_core.viewing.page import open_page
 from mnif_core.viewing.page_stages import MeshStage
 from mnif_core.viewing.selection import Selection
+from tests.free_port import free_port
 from tests.small_field import small_field
 
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture
