@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mnif_core.instance_networks import InstanceNetworks
-from mnif_core.kernels import blocked, blocked_gradient
+from mnif_core.kernels import blocked, hessian_product
 from mnif_core.siren import batched_linear, batched_linear_transposed, scaled
 
 
@@ -30,7 +30,7 @@ class NetworkGradient(Protocol):
 
 @dataclass(frozen=True)
 class FoldedGradient:
-    """As `blocked_gradient` gives it, no activation kept.
+    """As `hessian_product` gives it, no activation kept.
 
     Attributes:
         folded: per layer, by weights with bias and w0 inside, `[s, o, i + 1]`.
@@ -82,7 +82,7 @@ def squared_error_network_gradient(networks: InstanceNetworks, coordinates: Tens
         folded = blocked.fold(networks.weights, networks.biases, networks.w0, networks.output_activation)
         scales = blocked.layer_scales(len(folded), networks.w0, networks.output_activation)
         sine_output = networks.output_activation == "sine"
-        found = blocked_gradient.squared_error_gradient(coordinates, targets, folded, sine_output)
+        found = hessian_product.squared_error_gradient(coordinates, targets, folded, sine_output)
         return FoldedGradient(found, tuple(scales))
     inputs, angles = _activations(networks, coordinates)
     last = len(networks.weights) - 1

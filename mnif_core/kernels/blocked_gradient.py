@@ -1,110 +1,179 @@
-"""The gradient of a squared error by the weights of instance networks, and the product of its Hessian with a vector.
+"""The backward pass of instance networks on a CPU, tile by tile: no activation outlives its tile.
 
-A second-order outer step differentiates the gradient g of an inner step again. It needs u^T dg/dW = H u, the
-derivative of g along u: one forward and one backward pass that carry tangents (Pearlmutter 1994), block by block as in
-`blocked`. No activation outlives its block, whatever the number of inner steps.
-Shape letters: s instances (g of a block), p points (c of a block), d coordinates, k values, i/o channels.
+Shape letters: s instances (g of a tile), p points (c of a tile), m parts of a tile, q points of a part, d coordinates,
+k values, i/o channels; i counts the constant 1 that carries the bias.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from mnif_core.kernels.blocked import TRAINED, Workspace, blocks, forward, gradients_of_block, width_of
+from mnif_core.kernels.tiles import Tiles, tiles
+
+TRAINED = 1 << 16  # activations of one layer in a tile, for each core: all layers of a tile are kept at once
+ErrorOf = Callable[[Tensor, slice, slice], Tensor]
 
 
-def squared_error_gradient(
-    coordinates: Tensor, targets: Tensor, folded: Sequence[Tensor], sine_output: bool
-) -> tuple[Tensor, ...]:
-    """Gradient, by the folded weights of each network, of its mean over points and channels of (values - targets)^2.
+class TileBuffers:
+    """Room for what the layers of a tile read and give. One object serves all tiles of its size.
 
-    Differentiable once more, by the folded weights.
+    Args:
+        like: gives dtype and device.
+        shapes: (o, i) of every layer.
+        parts: m.
+        length: q.
+        sine_output: whether the last layer has a sine too.
+        constant: what the last channel of every input holds.
+
+    Attributes:
+        inputs: what each layer reads `[m, i, q]`.
+        outputs: what each layer gives `[m, o, q]`: all but the last channel of the next one's input.
+        sines: of each layer with a sine, what its derivative needs `[m, o, q]`.
+        errors: gradient by what each layer gives `[m, o, q]`.
+    """
+
+    def __init__(
+        self,
+        like: Tensor,
+        shapes: Sequence[tuple[int, int]],
+        parts: int,
+        length: int,
+        sine_output: bool,
+        constant: float,
+    ) -> None:
+        def buffer(channels: int) -> Tensor:
+            return like.new_empty(parts, channels, length)
+
+        self.inputs = [buffer(i) for _, i in shapes]
+        for read in self.inputs:
+            read[:, -1] = constant
+        self.outputs = [read[:, :-1] for read in self.inputs[1:]] + [buffer(shapes[-1][0])]
+        self.sines = [buffer(o) for o, _ in (shapes if sine_output else shapes[:-1])]
+        # a layer's is done with when that of the layer two before it is written
+        shared: dict[tuple[int, int], Tensor] = {}
+        for index, (o, _) in enumerate(shapes):
+            if (o, index % 2) not in shared:
+                shared[o, index % 2] = buffer(o)
+        self.errors = [shared[o, index % 2] for index, (o, _) in enumerate(shapes)]
+
+
+class Activations(TileBuffers):
+    """What the forward pass of a tile leaves for its backward pass; `sines` has the cosines of the sines' arguments."""
+
+    def __init__(
+        self, like: Tensor, shapes: Sequence[tuple[int, int]], parts: int, length: int, sine_output: bool
+    ) -> None:
+        super().__init__(like, shapes, parts, length, sine_output, constant=1.0)
+
+    def forward(self, layers: Sequence[Tensor]) -> None:
+        """Fill inputs, outputs and sines from the first input, for weights `[m, o, i]` of each layer."""
+        for index, (weight, read, output) in enumerate(zip(layers, self.inputs, self.outputs, strict=True)):
+            if index < len(self.sines):
+                angle = torch.bmm(weight, read, out=self.sines[index])
+                torch.sin(angle, out=output)
+                angle.cos_()
+            else:
+                torch.bmm(weight, read, out=output)
+
+    def backward(self, backs: Sequence[Tensor], found: "WeightGradient") -> Tensor:
+        """Pull the last of `errors` back, adding what it gives to `found`.
+
+        Args:
+            backs: weights without biases, transposed, `[m, i - 1, o]` of each layer.
+            found: of the tile's instances.
+
+        Returns:
+            The gradient by what the first layer's weights give, `[m, o, q]`.
+        """
+        error = self.errors[-1]
+        for index in range(len(backs) - 1, -1, -1):
+            if index < len(self.sines):
+                error.mul_(self.sines[index])
+            found.add(index, error, self.inputs[index])
+            if index > 0:
+                error = torch.bmm(backs[index], error, out=self.errors[index - 1])
+        return error
+
+
+class WeightGradient:
+    """Sums of the gradients by the weights of each part, `[m, o, i]` of each layer.
+
+    Kept transposed where that makes the longer side of the matrix the one that lies in memory.
+
+    Args:
+        layers: weights `[m, o, i]` of each layer.
+    """
+
+    def __init__(self, layers: Sequence[Tensor]) -> None:
+        self._turned = [weight.shape[1] >= weight.shape[2] - 1 for weight in layers]
+        self._sums = [
+            weight.new_zeros(len(weight), *(weight.shape[:0:-1] if turned else weight.shape[1:]))
+            for weight, turned in zip(layers, self._turned, strict=True)
+        ]
+
+    def add(self, index: int, error: Tensor, read: Tensor) -> None:
+        """Add the products of gradients by a layer's outputs `[m, o, q]` and what it has read `[m, i, q]`."""
+        left, right = (read, error) if self._turned[index] else (error, read)
+        self._sums[index].baddbmm_(left, right.transpose(1, 2))
+
+    def over_parts(self, parts: int) -> list[Tensor]:
+        """Per layer `[g, o, i]`, summed over each instance's parts."""
+        sums = [total.unflatten(0, (-1, parts)).sum(1) for total in self._sums]
+        return [total.transpose(1, 2) if turned else total for total, turned in zip(sums, self._turned, strict=True)]
+
+
+def without_bias(layers: Sequence[Tensor]) -> list[Tensor]:
+    """Weights `[m, o, i]` as a gradient passes them backwards, `[m, i - 1, o]`."""
+    return [weight[..., :-1].transpose(1, 2) for weight in layers]
+
+
+def tiles_of(coordinates: Tensor, folded: Sequence[Tensor], activations: int, together: int = 1) -> Tiles:
+    """How the points `[s, p, d]` are cut for networks of these layers."""
+    return tiles(*coordinates.shape[:2], max(weight.shape[1] for weight in folded), activations, together)
+
+
+def pull_back(
+    coordinates: Tensor,
+    folded: Sequence[Tensor],
+    sine_output: bool,
+    error_of: ErrorOf,
+    together: int = 1,
+    by_coordinates: bool = False,
+) -> tuple[Tensor | None, list[Tensor]]:
+    """Evaluate, and pull a gradient by the values back to folded weights and, if asked for, coordinates.
 
     Args:
         coordinates: `[s, p, d]`.
-        targets: `[s, p, k]`.
-        folded: per layer `[s, o, i + 1]`, see `blocked.fold`.
+        folded: per layer `[s, o, i]`, see `blocked.fold`.
         sine_output: whether the last layer has a sine too.
+        error_of: values `[g, c, k]` of the instances and points that two slices name -> the gradient by them, alike.
+        together: points that `error_of` needs at once.
+        by_coordinates: whether that gradient is wanted.
 
     Returns:
-        Per layer `[s, o, i + 1]`.
+        The gradient by the coordinates `[s, p, d]` or none, and by each layer's weights `[s, o, i]`.
     """
-    return _Gradient.apply(coordinates, targets, sine_output, *folded)  # type: ignore[no-any-return]
-
-
-class _Gradient(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any, coordinates: Tensor, targets: Tensor, sine_output: bool, *folded: Tensor
-    ) -> tuple[Tensor, ...]:
-        ctx.save_for_backward(coordinates, targets, *folded)
-        ctx.sine_output = sine_output
-        found = tuple(torch.zeros_like(weight) for weight in folded)
-        workspace, factor = Workspace(coordinates), 2.0 / targets[0].numel()
-        for group, chunk in blocks(targets.shape[0], targets.shape[1], width_of(folded), TRAINED):
-            layers = [weight[group] for weight in folded]
-            inputs, cosines = forward(workspace, coordinates[group, chunk], layers, sine_output)
-            error = inputs[-1][:, :-1].sub_(targets[group, chunk].transpose(1, 2)).mul_(factor)
-            gradients_of_block(workspace, layers, inputs, cosines, error, [part[group] for part in found])
-        return found
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, *vector: Tensor) -> tuple[Tensor | None, ...]:
-        coordinates, targets, *folded = ctx.saved_tensors
-        return (None, None, None, *hessian_product(coordinates, targets, folded, vector, ctx.sine_output))
-
-
-def hessian_product(
-    coordinates: Tensor, targets: Tensor, folded: Sequence[Tensor], vector: Sequence[Tensor], sine_output: bool
-) -> list[Tensor]:
-    """H u per layer `[s, o, i + 1]`, for the loss of `squared_error_gradient` and u `vector`, per layer alike."""
     found = [torch.zeros_like(weight) for weight in folded]
-    workspace, factor = Workspace(coordinates), 2.0 / targets[0].numel()
-    for group, chunk in blocks(targets.shape[0], targets.shape[1], width_of(folded), TRAINED // 2):
-        layers, tangents = [weight[group] for weight in folded], [part[group] for part in vector]
-        inputs, cosines = forward(workspace, coordinates[group, chunk], layers, sine_output)
-        moved, angles = _moved(workspace, layers, tangents, inputs, cosines)
-        # what reaches a layer's output, and its derivative along u
-        error = inputs[-1][:, :-1].clone().sub_(targets[group, chunk].transpose(1, 2)).mul_(factor)
-        change = moved[-1][:, :-1].mul(factor)
-        for index in range(len(layers) - 1, -1, -1):
-            if index < len(cosines):  # past the sine: d(e cos z) = de cos z - e sin z dz
-                bent = inputs[index + 1][:, :-1].mul_(error).mul_(angles[index])
-                change.mul_(cosines[index]).sub_(bent)
-                error.mul_(cosines[index])
-            result = found[index][group].baddbmm_(change, inputs[index].transpose(1, 2))
-            if index > 0:
-                result.baddbmm_(error, moved[index].transpose(1, 2))
-                back, back_tangent = (w[index][..., :-1].transpose(1, 2) for w in (layers, tangents))
-                shape = (change.shape[0], back.shape[1], change.shape[2])
-                change = torch.bmm(back, change, out=workspace.get(("change", index % 2), *shape))
-                change.baddbmm_(back_tangent, error)
-                error = torch.bmm(back, error, out=workspace.get(("error", index % 2), *shape))
-    return found
-
-
-def _moved(
-    workspace: Workspace,
-    layers: Sequence[Tensor],
-    tangents: Sequence[Tensor],
-    inputs: Sequence[Tensor],
-    cosines: Sequence[Tensor],
-) -> tuple[list[Tensor], list[Tensor]]:
-    """Derivatives along u of what each layer reads `[g, i + 1, c]`, and of each sine's argument `[g, o, c]`."""
-    g, _, c = inputs[0].shape
-    moved, angles = [workspace.input(("moved", 0), g, inputs[0].shape[1] - 1, c, last=0.0)], []
-    for index, (weight, tangent) in enumerate(zip(layers, tangents, strict=True)):
-        output = workspace.input(("moved", index + 1), g, weight.shape[1], c, last=0.0)
-        angle = torch.bmm(tangent, inputs[index], out=workspace.get(("angle", index), g, weight.shape[1], c))
-        if index > 0:  # coordinates do not move
-            angle.baddbmm_(weight, moved[index])
-        if index < len(cosines):
-            torch.mul(angle, cosines[index], out=output[:, :-1])
-        else:
-            output[:, :-1] = angle
-        moved.append(output)
-        angles.append(angle)
-    return moved, angles
+    found_coordinates = torch.empty_like(coordinates) if by_coordinates else None
+    cut = tiles_of(coordinates, folded, TRAINED, together)
+    shapes = [(weight.shape[1], weight.shape[2]) for weight in folded]
+    made: dict[int, Activations] = {}
+    for group in cut.groups:
+        layers = cut.each_part([weight[group] for weight in folded])
+        backs, sums, count = without_bias(layers), WeightGradient(layers), group.stop - group.start
+        if count not in made:
+            made[count] = Activations(coordinates, shapes, len(layers[0]), cut.length, sine_output)
+        activations = made[count]
+        first, last = activations.inputs[0][:, :-1], activations.outputs[-1]
+        for chunk in cut.chunks:
+            cut.put(coordinates[group, chunk], first)
+            activations.forward(layers)
+            values = coordinates.new_empty(count, chunk.stop - chunk.start, last.shape[1])
+            cut.put(error_of(cut.take(last, values), group, chunk), activations.errors[-1])
+            delta = activations.backward(backs, sums)
+            if found_coordinates is not None:
+                cut.take(torch.bmm(backs[0], delta), found_coordinates[group, chunk])
+        for whole, part in zip(found, sums.over_parts(cut.parts), strict=True):
+            whole[group] = part
+    return found_coordinates, found

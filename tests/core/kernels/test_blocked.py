@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.kernels import blocked, layered
-from mnif_core.kernels.blocked_gradient import squared_error_gradient
+from mnif_core.kernels.hessian_product import squared_error_gradient
 
 
 def networks(layers: int, output: str, requires_grad: bool = False) -> InstanceNetworks:
@@ -35,13 +35,15 @@ def points(count: int = 11, channels: int = 2) -> Tensor:
     return torch.rand(3, count, channels, generator=generator, dtype=torch.float64) * 2 - 1
 
 
-@pytest.fixture(params=["one block", "several blocks of ragged size", "several instances in a block"])
+@pytest.fixture(params=["one tile", "several tiles, ragged, in parts", "several instances in a tile, in parts"])
 def cut(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param != "one block":
-        activations = 6 * 4 if request.param.startswith("several blocks") else 6 * 22
+    if request.param != "one tile":
+        points = 4 if request.param.startswith("several tiles") else 22
+        activations = 6 * points // torch.get_num_threads()
+        monkeypatch.setattr("mnif_core.kernels.tiles.PART", 3)
         monkeypatch.setattr(blocked, "EVALUATED", activations)
-        monkeypatch.setattr(blocked, "TRAINED", activations)
         monkeypatch.setattr("mnif_core.kernels.blocked_gradient.TRAINED", activations)
+        monkeypatch.setattr("mnif_core.kernels.hessian_product.TRAINED", 2 * activations)
 
 
 every_shape = pytest.mark.parametrize(("layers", "output"), [(0, "none"), (1, "sine"), (3, "none"), (3, "sine")])
