@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mnif_core.kernels import blocked, fused
 from mnif_core.kernels.choice import Evaluate, Implementation, chosen
+from mnif_core.kernels.one_pass import Criterion, tiled_loss, whole_loss
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,17 @@ class InstanceNetworks:
             return self(everywhere)  # in blocks already
         chunks = everywhere.split(max(1, points_per_chunk // self.num_instances), dim=1)
         return torch.cat([self(chunk) for chunk in chunks], dim=1)
+
+    def loss(self, coordinates: Tensor, criterion: Criterion) -> Tensor:
+        """What `criterion` says of every network at its own points, `[s, p, d]` -> `[s]`.
+
+        Differentiable once, by the weights, which takes one pass where values would take two.
+        """
+        learned = torch.is_grad_enabled() and any(part.requires_grad for part in (*self.weights, *self.biases))
+        if not learned or self._chosen(coordinates) is not blocked.values:
+            return whole_loss(self(coordinates), criterion)
+        folded = blocked.fold(self.weights, self.biases, self.w0, self.output_activation)
+        return tiled_loss(coordinates, folded, self.output_activation == "sine", criterion)
 
     def __getitem__(self, index: int) -> "InstanceNetworks":
         """The network of one instance, as one of one."""

@@ -75,9 +75,58 @@ def elu_density(raw: Tensor) -> Tensor:
     return (functional.elu(raw, alpha=0.1) + 0.1).clamp(0.0, 10.0)
 
 
+def elu_slope(density: Tensor) -> Tensor:
+    """The derivative of `elu_density` where it is `density`."""
+    return torch.where(density > 0.1, density < 10.0, density)
+
+
 def softplus_density(raw: Tensor) -> Tensor:
     """Density 10 softplus(raw) per unit length: sharper surfaces sooner than `elu_density`, which few steps need."""
     return 10.0 * functional.softplus(raw)
+
+
+def softplus_slope(density: Tensor) -> Tensor:
+    """The derivative of `softplus_density` where it is `density`."""
+    return -10.0 * torch.expm1(-0.1 * density)
+
+
+class Visibility(NamedTuple):
+    """What is seen of each sample on a ray.
+
+    Attributes:
+        passed: `[..., n]` share of light that comes as far as the sample.
+        weights: `[..., n]` share that ends in it.
+    """
+
+    passed: Tensor
+    weights: Tensor
+
+    @classmethod
+    def of(cls, optical: Tensor) -> "Visibility":
+        """For optical depths `[..., n]`, density times extent. Sums of exponents: no product that underflows."""
+        minus = optical.neg()
+        passed = functional.pad(minus[..., :-1], (1, 0)).cumsum(-1).exp()
+        return cls(passed, torch.expm1(minus).neg() * passed)
+
+
+def sample_distances(depths: Tensor, direction_norms: Tensor, last_distance: float | None = None) -> Tensor:
+    """Extent of each sample `[..., n]` along its ray: up to the next one, or `last_distance` for the last.
+
+    Args:
+        depths: `[..., n]`, ascending, in units of the direction vector.
+        direction_norms: `[...]` length of the direction vector.
+        last_distance: in units of the direction vector; none for the mean spacing.
+
+    Raises:
+        ConfigError: a ray has one sample, so no spacing, and `last_distance` is not given.
+    """
+    if last_distance is None and depths.shape[-1] < 2:
+        raise ConfigError("one sample on a ray has no spacing; use 2 or more samples per ray, or give last_distance")
+    spacing = depths[..., 1:] - depths[..., :-1]
+    last = spacing.mean(-1, keepdim=True)
+    if last_distance is not None:
+        last = torch.full_like(last, last_distance)
+    return torch.cat([spacing, last], dim=-1) * direction_norms.unsqueeze(-1)
 
 
 def composite(
@@ -96,23 +145,14 @@ def composite(
         depths: `[..., n]`, ascending, in units of the direction vector.
         direction_norms: `[...]` length of the direction vector.
         background: value of all three channels behind the last sample.
-        last_distance: extent of the last sample in units of the direction vector; none for the mean spacing. The
-            authors use 1e10, which makes any density above zero at the far plane opaque and hides the background.
+        last_distance: see `sample_distances`. The authors use 1e10, which makes any density above zero at the far plane
+            opaque and hides the background.
 
     Raises:
-        ConfigError: a ray has one sample, so no spacing, and `last_distance` is not given.
+        ConfigError: see `sample_distances`.
     """
-    if last_distance is None and depths.shape[-1] < 2:
-        raise ConfigError("one sample on a ray has no spacing; use 2 or more samples per ray, or give last_distance")
-    spacing = depths[..., 1:] - depths[..., :-1]
-    last = spacing.mean(-1, keepdim=True)
-    if last_distance is not None:
-        last = torch.full_like(last, last_distance)
-    distances = torch.cat([spacing, last], dim=-1) * direction_norms.unsqueeze(-1)
-    optical = density * distances
-    # transmittance before each sample, as a sum of exponents: no product that underflows
-    before = torch.cat([torch.zeros_like(optical[..., :1]), optical[..., :-1]], dim=-1).cumsum(-1)
-    weights = torch.exp(-before) * -torch.expm1(-optical)
+    distances = sample_distances(depths, direction_norms, last_distance)
+    weights = Visibility.of(density * distances).weights
     accumulation = weights.sum(-1)
     color = (weights.unsqueeze(-1) * colors).sum(-2) + background * (1.0 - accumulation).unsqueeze(-1)
     return RenderedRays(color, accumulation, (weights * depths).sum(-1), weights)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mnif_core.errors import ConfigError, DataError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.instance_networks import InstanceNetworks
-from mnif_core.rendering import RenderedRays, pixel_directions
+from mnif_core.rendering import pixel_directions
 from mnif_core.signals.posed_views import PosedViews, read_posed_views
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.signals.srn_files import list_instances, split_views
@@ -208,8 +208,8 @@ def _minimise(
     for _ in range(steps):
         origins, directions, colors = target.draw(views, fitting.rays, generator)
         jitter = torch.rand(1, fitting.rays, target.signal.samples_per_ray, generator=generator).to(colors.device)
-        rendered: RenderedRays = target.signal.render_rays(networks(), origins, directions, jitter)
-        loss = (rendered.color - colors).square().mean() + penalty()
+        errors, _ = target.signal.rays_error(networks(), origins, directions, colors, jitter)
+        loss = errors.mean() + penalty()
         optimizer.zero_grad()
         loss.backward(inputs=parameters)
         optimizer.step()

@@ -189,7 +189,10 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         return scenes, pixels.pinned() if pinned else pixels
 
     def next_train(self, step: int) -> tuple[RayBundle, dict[str, Any]]:
-        """Rays `[scenes * views * pixels]`, contiguous by scene, and `{"image": [rays, 3] in [0, 1]}`."""
+        """Rays `[scenes * views * pixels]`, contiguous by scene, and `{"image": [rays, 3] in [0, 1]}`.
+
+        The rays carry scene and colour too, in their metadata; see `MnifModel`.
+        """
         if self.test_mode != "val":
             return super().next_train(step)
         self.train_count += 1
@@ -204,6 +207,7 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
             metadata={
                 "directions_norm": pixels.directions_norm,
                 "scene": scenes.repeat_interleave(rays)[:, None],
+                "color": pixels.colors,
             },
         )
         return bundle, {"image": pixels.colors}
@@ -218,7 +222,9 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         """All rays of one held-out view."""
         camera, batch = self.next_eval_image(step)
         bundle = camera.generate_rays(camera_indices=0, keep_shape=True).flatten()
-        return bundle, {"image": batch["image"].flatten(0, 1)}
+        colors = batch["image"].flatten(0, 1)
+        bundle.metadata["color"] = colors
+        return bundle, {"image": colors}
 
     def get_train_rays_per_batch(self) -> int:
         """Rays in one step of one process."""

@@ -81,8 +81,9 @@ class MnifModelConfig(ModelConfig):
 class MnifModel(Model):
     """Many scenes in one mixture; a camera shows the one that `show` has chosen.
 
-    Training rays carry their scene in `metadata["scene"]` `[rays, 1]`, contiguous by scene. A camera of the data set
-    carries its scene too; any other camera (viewer, path, export) shows the chosen one.
+    Rays of the data carry their scene in `metadata["scene"]` `[rays, 1]`, contiguous by scene, and the colour that
+    they should have in `metadata["color"]` `[rays, 3]`, so that loss and gradient take one pass over the samples. A
+    camera of the data set carries its scene too; any other camera (viewer, path, export) shows the chosen one.
     """
 
     config: MnifModelConfig
@@ -175,34 +176,38 @@ class MnifModel(Model):
         return super().forward(ray_bundle)
 
     def get_outputs(self, ray_bundle: RayBundle | Cameras) -> dict[str, Any]:
-        """Colours, opacity and distance of a flat bundle of rays `[rays]`, contiguous by scene."""
+        """What a flat bundle of rays `[rays]` shows, contiguous by scene.
+
+        Of rays with a scene and a colour: `rgb` `[rays, 3]` without a graph, `rgb_error` `[scenes]`, the mean squared
+        error of colours in [0, 1], and `latents` `[scenes, h]`. Of others: see `_render`.
+        """
         assert isinstance(ray_bundle, RayBundle)
-        scenes = _scenes_of(ray_bundle)
-        if scenes is None:
+        scenes, wanted = _scenes_of(ray_bundle), ray_bundle.metadata.get("color")
+        if scenes is None or wanted is None:
             return self._render(self.field.shown_network.networks(), ray_bundle)
         scenes, counts = scenes.unique_consecutive(return_counts=True)
         if counts.unique().numel() > 1:
             raise ConfigError("a bundle needs the same number of rays of every scene, contiguous by scene")
         latents = self.field.latents(scenes)
-        return self._render(self.field.networks(latents), ray_bundle) | {"latents": latents}
+        networks = self.field.networks(latents)
+        origins, directions, _ = _rays_of(networks, ray_bundle)
+        colors, jitter = wanted.to(origins).reshape(origins.shape), None
+        if self.training:
+            jitter = torch.rand(*origins.shape[:2], self.signal.samples_per_ray, device=origins.device)
+        with torch.autocast(origins.device.type, enabled=False):
+            errors, rendered = self.signal.rays_error(networks, origins, directions, colors, jitter)
+        return {"rgb": rendered.reshape(-1, 3), "rgb_error": errors, "latents": latents}
 
     def _render(
         self, networks: InstanceNetworks, ray_bundle: RayBundle, occupancy: Occupancy | None = None
     ) -> dict[str, Tensor]:
-        scenes = networks.num_instances
-        norms = ray_bundle.metadata.get("directions_norm")
-        if norms is None:
-            norms = torch.ones_like(ray_bundle.directions[..., :1])
-        origins = ray_bundle.origins.reshape(scenes, -1, 3)
-        directions = (ray_bundle.directions * norms).reshape(scenes, -1, 3)
-        jitter = None
-        if self.training:
-            jitter = torch.rand(*origins.shape[:2], self.signal.samples_per_ray, device=origins.device)
+        """Colours, opacity and distance of rays `[rays]`, contiguous by scene, each `[rays, ...]`."""
+        origins, directions, norms = _rays_of(networks, ray_bundle)
         with torch.autocast(origins.device.type, enabled=False):
             if occupancy is None:
-                rendered = self.signal.render_rays(networks, origins.float(), directions.float(), jitter)
+                rendered = self.signal.render_rays(networks, origins, directions)
             else:
-                rendered = self.signal.render_filled(networks, occupancy, origins[0].float(), directions[0].float())
+                rendered = self.signal.render_filled(networks, occupancy, origins[0], directions[0])
         # where nothing is hit at all, as far as the samples go
         depth = rendered.depth / rendered.accumulation.clamp(min=NOTHING)
         depth = torch.where(rendered.accumulation < NOTHING, self.signal.depth_range(origins)[1], depth)
@@ -210,7 +215,7 @@ class MnifModel(Model):
             "rgb": rendered.color.reshape(-1, 3),
             "accumulation": rendered.accumulation.reshape(-1, 1),
             # distance along the ray to what is hit, which nerfstudio's exporters expect: not z-depth, no background
-            "depth": depth.reshape(-1, 1) * norms.reshape(-1, 1),
+            "depth": depth.reshape(-1, 1) * norms,
         }
 
     @torch.no_grad()
@@ -255,9 +260,8 @@ class MnifModel(Model):
         """Objective of the stage that `outputs` come from. Stage 1 compares colours in [-1, 1], as the authors do."""
         if "prior_loss" in outputs:
             return {"prior_loss": outputs["prior_loss"]}
-        rgb, latents = outputs["rgb"], outputs["latents"]
-        errors = (2.0 * (rgb - batch["image"].to(rgb))).square().reshape(latents.shape[0], -1)
-        return {"rgb_loss": auto_decoding_loss(errors.mean(1), latents, self.config.latent_weight_decay)}
+        errors = 4.0 * outputs["rgb_error"]
+        return {"rgb_loss": auto_decoding_loss(errors, outputs["latents"], self.config.latent_weight_decay)}
 
     def get_image_metrics_and_images(
         self, outputs: dict[str, Tensor], batch: dict[str, Any]
@@ -324,3 +328,12 @@ class MnifModel(Model):
 def _scenes_of(ray_bundle: RayBundle) -> Tensor | None:
     scenes = ray_bundle.metadata.get("scene")
     return None if scenes is None else scenes.reshape(-1)
+
+
+def _rays_of(networks: InstanceNetworks, ray_bundle: RayBundle) -> tuple[Tensor, Tensor, Tensor]:
+    """Origins and directions with z = -1 in the camera, `[scenes, rays, 3]`, and the directions' lengths `[all, 1]`."""
+    norms = ray_bundle.metadata.get("directions_norm")
+    norms = torch.ones_like(ray_bundle.directions[..., :1]) if norms is None else norms
+    shape = (networks.num_instances, -1, 3)
+    origins, directions = ray_bundle.origins, ray_bundle.directions * norms
+    return origins.reshape(shape).float(), directions.reshape(shape).float(), norms.reshape(-1, 1)

@@ -12,9 +12,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from mnif_core.kernels.blocked_gradient import pull_back, tiles_of
-
-EVALUATED = 1 << 17  # activations of one layer in a tile, for each core: two layers fit its cache
+from mnif_core.kernels.blocked_gradient import pull_back
+from mnif_core.kernels.tiles import tiles_of
 
 
 def serves(coordinates: Tensor, weights: Sequence[Tensor]) -> bool:
@@ -65,7 +64,7 @@ def evaluate(coordinates: Tensor, folded: Sequence[Tensor], sine_output: bool) -
     """Values `[s, p, k]` of folded networks, without a graph."""
     instances, points, _ = coordinates.shape
     result = coordinates.new_empty(instances, points, folded[-1].shape[1])
-    cut = tiles_of(coordinates, folded, EVALUATED)
+    cut = tiles_of(coordinates, folded)
     shapes = [(weight.shape[1], weight.shape[2]) for weight in folded]
     made: dict[int, _Buffers] = {}
     for group in cut.groups:

@@ -9,9 +9,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from mnif_core.kernels.tiles import Tiles, tiles
+from mnif_core.kernels.tiles import tiles_of
 
-TRAINED = 1 << 16  # activations of one layer in a tile, for each core: all layers of a tile are kept at once
 ErrorOf = Callable[[Tensor, slice, slice], Tensor]
 
 
@@ -31,6 +30,8 @@ class TileBuffers:
         outputs: what each layer gives `[m, o, q]`: all but the last channel of the next one's input.
         sines: of each layer with a sine, what its derivative needs `[m, o, q]`.
         errors: gradient by what each layer gives `[m, o, q]`.
+        wide: of each layer, whether it gives at least as many channels as it reads: the gradient by its weights is
+            then summed transposed, its longer side the one that lies in memory, which is faster.
     """
 
     def __init__(
@@ -56,6 +57,14 @@ class TileBuffers:
             if (o, index % 2) not in shared:
                 shared[o, index % 2] = buffer(o)
         self.errors = [shared[o, index % 2] for index, (o, _) in enumerate(shapes)]
+        self.wide = [o >= i - 1 for o, i in shapes]
+
+    def factors(self, errors: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
+        """Of each layer, whose product is the gradient by its weights, for the `errors` of these or other buffers."""
+        return [
+            (read, error.transpose(1, 2)) if wide else (error, read.transpose(1, 2))
+            for read, error, wide in zip(self.inputs, errors, self.wide, strict=True)
+        ]
 
 
 class Activations(TileBuffers):
@@ -65,6 +74,7 @@ class Activations(TileBuffers):
         self, like: Tensor, shapes: Sequence[tuple[int, int]], parts: int, length: int, sine_output: bool
     ) -> None:
         super().__init__(like, shapes, parts, length, sine_output, constant=1.0)
+        self._factors = self.factors(self.errors)
 
     def forward(self, layers: Sequence[Tensor]) -> None:
         """Fill inputs, outputs and sines from the first input, for weights `[m, o, i]` of each layer."""
@@ -90,47 +100,37 @@ class Activations(TileBuffers):
         for index in range(len(backs) - 1, -1, -1):
             if index < len(self.sines):
                 error.mul_(self.sines[index])
-            found.add(index, error, self.inputs[index])
+            found.sums[index].baddbmm_(*self._factors[index])
             if index > 0:
                 error = torch.bmm(backs[index], error, out=self.errors[index - 1])
         return error
 
 
 class WeightGradient:
-    """Sums of the gradients by the weights of each part, `[m, o, i]` of each layer.
-
-    Kept transposed where that makes the longer side of the matrix the one that lies in memory.
+    """Sums of the gradients by the weights of each part.
 
     Args:
         layers: weights `[m, o, i]` of each layer.
+        wide: see `TileBuffers`.
+
+    Attributes:
+        sums: per layer `[m, i, o]` where it is wide, else `[m, o, i]`.
     """
 
-    def __init__(self, layers: Sequence[Tensor]) -> None:
-        self._turned = [weight.shape[1] >= weight.shape[2] - 1 for weight in layers]
-        self._sums = [
-            weight.new_zeros(len(weight), *(weight.shape[:0:-1] if turned else weight.shape[1:]))
-            for weight, turned in zip(layers, self._turned, strict=True)
-        ]
-
-    def add(self, index: int, error: Tensor, read: Tensor) -> None:
-        """Add the products of gradients by a layer's outputs `[m, o, q]` and what it has read `[m, i, q]`."""
-        left, right = (read, error) if self._turned[index] else (error, read)
-        self._sums[index].baddbmm_(left, right.transpose(1, 2))
+    def __init__(self, layers: Sequence[Tensor], wide: Sequence[bool]) -> None:
+        self._wide = wide
+        shapes = [weight.mT.shape if turn else weight.shape for weight, turn in zip(layers, wide, strict=True)]
+        self.sums = [layers[0].new_zeros(shape) for shape in shapes]
 
     def over_parts(self, parts: int) -> list[Tensor]:
         """Per layer `[g, o, i]`, summed over each instance's parts."""
-        sums = [total.unflatten(0, (-1, parts)).sum(1) for total in self._sums]
-        return [total.transpose(1, 2) if turned else total for total, turned in zip(sums, self._turned, strict=True)]
+        sums = [total.unflatten(0, (-1, parts)).sum(1) for total in self.sums]
+        return [total.mT if turn else total for total, turn in zip(sums, self._wide, strict=True)]
 
 
 def without_bias(layers: Sequence[Tensor]) -> list[Tensor]:
     """Weights `[m, o, i]` as a gradient passes them backwards, `[m, i - 1, o]`."""
     return [weight[..., :-1].transpose(1, 2) for weight in layers]
-
-
-def tiles_of(coordinates: Tensor, folded: Sequence[Tensor], activations: int, together: int = 1) -> Tiles:
-    """How the points `[s, p, d]` are cut for networks of these layers."""
-    return tiles(*coordinates.shape[:2], max(weight.shape[1] for weight in folded), activations, together)
 
 
 def pull_back(
@@ -156,20 +156,22 @@ def pull_back(
     """
     found = [torch.zeros_like(weight) for weight in folded]
     found_coordinates = torch.empty_like(coordinates) if by_coordinates else None
-    cut = tiles_of(coordinates, folded, TRAINED, together)
+    cut = tiles_of(coordinates, folded, together)
     shapes = [(weight.shape[1], weight.shape[2]) for weight in folded]
     made: dict[int, Activations] = {}
     for group in cut.groups:
         layers = cut.each_part([weight[group] for weight in folded])
-        backs, sums, count = without_bias(layers), WeightGradient(layers), group.stop - group.start
+        backs, count = without_bias(layers), group.stop - group.start
         if count not in made:
             made[count] = Activations(coordinates, shapes, len(layers[0]), cut.length, sine_output)
         activations = made[count]
+        sums = WeightGradient(layers, activations.wide)
         first, last = activations.inputs[0][:, :-1], activations.outputs[-1]
         for chunk in cut.chunks:
             cut.put(coordinates[group, chunk], first)
             activations.forward(layers)
-            values = coordinates.new_empty(count, chunk.stop - chunk.start, last.shape[1])
+            # channels outermost in memory, as they come
+            values = coordinates.new_empty(last.shape[1], count, chunk.stop - chunk.start).permute(1, 2, 0)
             cut.put(error_of(cut.take(last, values), group, chunk), activations.errors[-1])
             delta = activations.backward(backs, sums)
             if found_coordinates is not None:

@@ -14,14 +14,13 @@ import torch
 from torch import Tensor
 
 from mnif_core.kernels.blocked_gradient import (
-    TRAINED,
     Activations,
     TileBuffers,
     WeightGradient,
     pull_back,
-    tiles_of,
     without_bias,
 )
+from mnif_core.kernels.tiles import tiles_of
 
 
 def squared_error_gradient(
@@ -70,18 +69,19 @@ def hessian_product(
     """H u per layer `[s, o, i]`, for the loss of `squared_error_gradient` and u `vector`, per layer alike."""
     found = [torch.zeros_like(weight) for weight in folded]
     factor = 2.0 / targets[0].numel()
-    cut = tiles_of(coordinates, folded, TRAINED // 2)
+    cut = tiles_of(coordinates, folded, share=0.5)  # of everything twice as much is kept
     shapes = [(weight.shape[1], weight.shape[2]) for weight in folded]
     made: dict[int, tuple[Activations, _Tangents]] = {}
     for group in cut.groups:
         layers = cut.each_part([weight[group] for weight in folded])
         moving = cut.each_part([weight[group] for weight in vector])
         backs, moving_backs = without_bias(layers), without_bias(moving)
-        sums, count = WeightGradient(layers), group.stop - group.start
+        count = group.stop - group.start
         if count not in made:
             size = (len(layers[0]), cut.length, sine_output)
             made[count] = Activations(coordinates, shapes, *size), _Tangents(coordinates, shapes, *size)
         activations, tangents = made[count]
+        sums = WeightGradient(layers, activations.wide)
         for chunk in cut.chunks:
             cut.put(coordinates[group, chunk], activations.inputs[0][:, :-1])
             activations.forward(layers)
@@ -123,14 +123,15 @@ class _Tangents(TileBuffers):
         Overwrites what `activations` holds.
         """
         change, error = self.errors[-1], activations.errors[-1]
+        by_change, by_error = activations.factors(self.errors), self.factors(activations.errors)
         for index in range(len(backs) - 1, -1, -1):
             if index < len(self.sines):  # past the sine: d(e cos z) = de cos z - e sin z dz
                 bent = activations.outputs[index].mul_(error).mul_(self.sines[index])
                 change.mul_(activations.sines[index]).sub_(bent)
                 error.mul_(activations.sines[index])
-            found.add(index, change, activations.inputs[index])
+            found.sums[index].baddbmm_(*by_change[index])
             if index > 0:
-                found.add(index, error, self.inputs[index])
+                found.sums[index].baddbmm_(*by_error[index])
                 change = torch.bmm(backs[index], change, out=self.errors[index - 1])
                 change.baddbmm_(moving[index], error)
                 error = torch.bmm(backs[index], error, out=activations.errors[index - 1])

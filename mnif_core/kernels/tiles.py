@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+ACTIVATIONS = 1 << 17  # of one layer in a tile, for each core: two layers fit its cache; more layers lose little
 PART = 256  # points of a part: as many as a matrix product needs to be fast, no more
 
 
@@ -53,18 +54,18 @@ class Tiles:
         return [weight.unsqueeze(1).expand(-1, self.parts, -1, -1).flatten(0, 1) for weight in weights]
 
 
-def tiles(instances: int, points: int, width: int, activations: int, together: int = 1) -> Tiles:
-    """Cut `[instances, points]`.
+def tiles_of(coordinates: Tensor, folded: Sequence[Tensor], together: int = 1, share: float = 1.0) -> Tiles:
+    """Cut the points `[s, p, d]` of networks.
 
     Args:
-        instances: s.
-        points: p, a multiple of `together`.
-        width: channels of the widest layer.
-        activations: numbers of one layer in a tile, for each core.
+        coordinates: `[s, p, d]`, p a multiple of `together`.
+        folded: weights of each layer `[s, o, i]`.
         together: points that must lie in one tile, such as the samples of a ray.
+        share: of `ACTIVATIONS` to keep to.
     """
-    cores = torch.get_num_threads()
-    most = max(1, cores * activations // width)
+    instances, points, _ = coordinates.shape
+    cores, width = torch.get_num_threads(), max(weight.shape[1] for weight in folded)
+    most = max(1, int(share * cores * ACTIVATIONS) // width)
     groups = _spans(instances, max(1, most // max(1, points)), 1)
     chunks = _spans(points, most, together)
     if not groups or not chunks:

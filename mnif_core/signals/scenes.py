@@ -11,18 +11,23 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from mnif_core.criteria import RayError
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.occupancy import Occupancy
 from mnif_core.rendering import (
     RenderedRays,
     composite,
     elu_density,
+    elu_slope,
     pixel_directions,
     sample_depths,
+    sample_distances,
     softplus_density,
+    softplus_slope,
 )
 
 DENSITIES: dict[str, Callable[[Tensor], Tensor]] = {"elu": elu_density, "softplus": softplus_density}
+SLOPES: dict[str, Callable[[Tensor], Tensor]] = {"elu": elu_slope, "softplus": softplus_slope}
 NEAREST = 0.05  # a camera inside the scene still needs a positive near plane
 TOLERANCE = 2 / 255  # of colours, between a view with and without its empty space
 CELLS = 64  # along a side of an occupancy cube
@@ -83,6 +88,26 @@ class SceneSignal:
         depths, points = self._samples(origins, directions, jitter)
         values = networks(points.flatten(1, 2)).unflatten(1, depths.shape[1:])
         return self._composite(values, depths, directions)
+
+    def rays_error(
+        self, networks: InstanceNetworks, origins: Tensor, directions: Tensor, colors: Tensor, jitter: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Mean squared error of `render_rays`, in one pass with its gradient; differentiable once, by the weights.
+
+        Args:
+            networks: one per scene.
+            origins: `[s, r, 3]` in scene coordinates.
+            directions: `[s, r, 3]`, z = -1 in the camera.
+            colors: wanted `[s, r, 3]`, in [0, 1].
+            jitter: `[s, r, n]` numbers in [0, 1) for stratified depths; none for even spacing.
+
+        Returns:
+            The error of each scene `[s]`, and the colours rendered `[s, r, 3]`, without a graph.
+        """
+        depths, points = self._samples(origins, directions, jitter)
+        distances = sample_distances(depths, directions.norm(dim=-1))
+        criterion = RayError(colors, distances, DENSITIES[self.density], SLOPES[self.density])
+        return networks.loss(points.flatten(1, 2), criterion), criterion.rendered
 
     def depth_range(self, origins: Tensor) -> tuple[Tensor, Tensor]:
         """Depths `[...]` of the first and the last sample on rays from `origins` `[..., 3]`."""

@@ -8,10 +8,10 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from mnif_core.analysis.bases import orthogonality_loss
+from mnif_core.criteria import SquaredError
 from mnif_core.errors import ConfigError, TrainingError
 from mnif_core.fitting import LatentTable, RowAdam, auto_decoding_loss
 from mnif_core.generative_field import GenerativeField
-from mnif_core.inner_gradient import squared_error
 from mnif_core.latent_fitter import LatentFitter
 from mnif_core.mixture import MixtureSiren
 from mnif_core.modulation import Modulation
@@ -90,8 +90,8 @@ class Objective(nn.Module):
             latents = self.table(index)
         else:
             latents = self.fitter.fit(self.modulation, coordinates, targets, noise)
-        values = self.modulation.instance(latents)(coordinates)
-        losses = squared_error(values, targets)
+        criterion = SquaredError(targets)
+        losses = self.modulation.instance(latents).loss(coordinates, criterion)
         if self.table is None:
             loss = losses.mean()
         else:
@@ -100,7 +100,7 @@ class Objective(nn.Module):
         if self.orthogonality > 0:
             assert isinstance(self.modulation, MixtureSiren)
             loss = loss + self.orthogonality * orthogonality_loss(self.modulation)
-        return loss, values.detach()
+        return loss, criterion.values
 
 
 class FieldStage:

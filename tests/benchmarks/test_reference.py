@@ -97,7 +97,7 @@ def test_a_case_is_measured_whole() -> None:
     held: list[Tensor] = []
     case = Case(lambda: None, lambda: held.append(torch.ones(8 << 20)), Work(flops=1e3), rounds=2)
     row = measure(case, limits, torch.device("cpu"))
-    assert len(held) == 4  # once to warm up, twice for time, once for memory
+    assert len(held) == 5  # twice for time, each after one untimed, once for memory
     assert row["ratio"] == row["reference"]["ms"] / row["ours"]["ms"]
     peak = row["reference"]["peak_mib"]
     assert peak is None or 30 < peak < 64

@@ -9,44 +9,8 @@ import torch
 from torch import Tensor
 
 from mnif_core.instance_networks import InstanceNetworks
-from mnif_core.kernels import blocked, layered
-from mnif_core.kernels.hessian_product import squared_error_gradient
-
-
-def networks(layers: int, output: str, requires_grad: bool = False) -> InstanceNetworks:
-    generator = torch.Generator().manual_seed(layers)
-    channels = [2, *[6] * (layers + 1), 3]
-    shapes = list(zip(channels[1:], channels, strict=False))
-
-    def draw(*shape: int) -> Tensor:
-        values = torch.rand(3, *shape, generator=generator, dtype=torch.float64) - 0.5
-        return values.requires_grad_(requires_grad)
-
-    weights, biases = [draw(o, i) for o, i in shapes], [draw(o) for o, _ in shapes]
-    return InstanceNetworks(tuple(weights), tuple(biases), 3.0, output)  # type: ignore[arg-type]
-
-
-def layer_by_layer(networks: InstanceNetworks, x: Tensor) -> Tensor:
-    return layered.values(x, networks.weights, networks.biases, networks.w0, networks.output_activation)
-
-
-def points(count: int = 11, channels: int = 2) -> Tensor:
-    generator = torch.Generator().manual_seed(count)
-    return torch.rand(3, count, channels, generator=generator, dtype=torch.float64) * 2 - 1
-
-
-@pytest.fixture(params=["one tile", "several tiles, ragged, in parts", "several instances in a tile, in parts"])
-def cut(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param != "one tile":
-        points = 4 if request.param.startswith("several tiles") else 22
-        activations = 6 * points // torch.get_num_threads()
-        monkeypatch.setattr("mnif_core.kernels.tiles.PART", 3)
-        monkeypatch.setattr(blocked, "EVALUATED", activations)
-        monkeypatch.setattr("mnif_core.kernels.blocked_gradient.TRAINED", activations)
-        monkeypatch.setattr("mnif_core.kernels.hessian_product.TRAINED", 2 * activations)
-
-
-every_shape = pytest.mark.parametrize(("layers", "output"), [(0, "none"), (1, "sine"), (3, "none"), (3, "sine")])
+from mnif_core.kernels import blocked
+from tests.core.kernels.small_networks import every_shape, layer_by_layer, networks, points
 
 
 @every_shape
@@ -75,30 +39,6 @@ def test_values_can_be_differentiated_twice(layers: int, output: str) -> None:
 
     for one, other in zip(second(ours(x)), second(layer_by_layer(ours, x)), strict=True):
         torch.testing.assert_close(one, other, atol=1e-9, rtol=1e-9)
-
-
-@every_shape
-@pytest.mark.usefixtures("cut")
-def test_squared_error_gradient_and_its_hessian_product_are_autograds(layers: int, output: str) -> None:
-    ours, x, targets = networks(layers, output, requires_grad=True), points(), points(channels=3)
-    variables = [*ours.weights, *ours.biases]
-    folded = blocked.fold(ours.weights, ours.biases, ours.w0, ours.output_activation)
-    loss = (layer_by_layer(ours, x) - targets).square().mean((1, 2)).sum()
-    expected = torch.autograd.grad(loss, variables, create_graph=True)
-    # what reaches the folded weights reaches weights and biases through their folding
-    given = squared_error_gradient(x, targets, folded, output == "sine")
-    scales = blocked.layer_scales(len(folded), ours.w0, ours.output_activation)
-    found = [part[..., :-1] * scale for part, scale in zip(given, scales, strict=True)]
-    found += [part[..., -1] * scale for part, scale in zip(given, scales, strict=True)]
-    directions = [torch.sin(7.0 * part.detach()) for part in expected]
-    for one, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-10)
-    products = [
-        torch.autograd.grad(sum((g * d).sum() for g, d in zip(gradient, directions, strict=True)), variables)  # type: ignore[arg-type]
-        for gradient in (found, expected)
-    ]
-    for one, other in zip(*products, strict=True):
-        torch.testing.assert_close(one, other, atol=1e-11, rtol=1e-9)
 
 
 def test_single_precision_differs_by_its_rounding_alone() -> None:
