@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 ACTIVATIONS = 1 << 17  # of one layer in a tile, for each core: two layers fit its cache; more layers lose little
-PART = 256  # points of a part: as many as a matrix product needs to be fast, no more
+PART = 512  # points of a part: as many as a matrix product needs to be fast, no more
 
 
 @dataclass(frozen=True)
