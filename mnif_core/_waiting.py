@@ -1,6 +1,6 @@
 """How long an idle thread spins for its next piece of work; imported before torch, whose threads read it at start.
 
-An instance network in blocks is many short parallel pieces. GNU OpenMP's threads spin between them for milliseconds,
+An instance network in tiles is many short parallel pieces. GNU OpenMP's threads spin between them for milliseconds,
 which holds up everything where another program wants the same cores: a view took 70 times as long beside one training
 run. This many turns bridge the gaps between pieces and then sleep: the same view took five times as long, and none of
 it shows on idle cores.

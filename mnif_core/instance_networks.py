@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from mnif_core.kernels import blocked, fused
+from mnif_core.kernels import fused, tiled
 from mnif_core.kernels.choice import Evaluate, Implementation, chosen
 from mnif_core.kernels.one_pass import Criterion, tiled_loss, whole_loss
 
@@ -48,8 +48,8 @@ class InstanceNetworks:
     def evaluate(self, coordinates: Tensor, points_per_chunk: int) -> Tensor:
         """Evaluate all networks at the same points `[p, d]`, in chunks that bound memory: `[s, p, k]`."""
         everywhere = coordinates.expand(self.num_instances, -1, -1)
-        if self._chosen(everywhere) in (blocked.values, fused.values):
-            return self(everywhere)  # in blocks already
+        if self._chosen(everywhere) in (tiled.values, fused.values):
+            return self(everywhere)  # in pieces already
         chunks = everywhere.split(max(1, points_per_chunk // self.num_instances), dim=1)
         return torch.cat([self(chunk) for chunk in chunks], dim=1)
 
@@ -59,9 +59,9 @@ class InstanceNetworks:
         Differentiable once, by the weights, which takes one pass where values would take two.
         """
         learned = torch.is_grad_enabled() and any(part.requires_grad for part in (*self.weights, *self.biases))
-        if not learned or self._chosen(coordinates) is not blocked.values:
+        if not learned or self._chosen(coordinates) is not tiled.values:
             return whole_loss(self(coordinates), criterion)
-        folded = blocked.fold(self.weights, self.biases, self.w0, self.output_activation)
+        folded = tiled.fold(self.weights, self.biases, self.w0, self.output_activation)
         return tiled_loss(coordinates, folded, self.output_activation == "sine", criterion)
 
     def __getitem__(self, index: int) -> "InstanceNetworks":

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mnif_core.instance_networks import InstanceNetworks
-from mnif_core.kernels import blocked, hessian_product
+from mnif_core.kernels import hessian_product, tiled
 from mnif_core.siren import batched_linear, batched_linear_transposed, scaled
 
 
@@ -78,9 +78,9 @@ def squared_error_network_gradient(networks: InstanceNetworks, coordinates: Tens
         coordinates: `[s, p, d]`.
         targets: `[s, p, k]`.
     """
-    if blocked.serves(coordinates, networks.weights):
-        folded = blocked.fold(networks.weights, networks.biases, networks.w0, networks.output_activation)
-        scales = blocked.layer_scales(len(folded), networks.w0, networks.output_activation)
+    if tiled.serves(coordinates, networks.weights):
+        folded = tiled.fold(networks.weights, networks.biases, networks.w0, networks.output_activation)
+        scales = tiled.layer_scales(len(folded), networks.w0, networks.output_activation)
         sine_output = networks.output_activation == "sine"
         found = hessian_product.squared_error_gradient(coordinates, targets, folded, sine_output)
         return FoldedGradient(found, tuple(scales))

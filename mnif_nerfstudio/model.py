@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import Parameter
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
-from mnif_core.errors import CheckpointError, ConfigError
+from mnif_core.errors import ConfigError
 from mnif_core.fitted_scenes import FittedScenes
 from mnif_core.fitting import auto_decoding_loss
 from mnif_core.generative_field import GenerativeField
@@ -24,6 +24,7 @@ from mnif_core.prior import LatentPrior, PriorConfig
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.viewing.selection import Selection, base_latent, latent_of
 from mnif_nerfstudio.field import MnifField
+from mnif_nerfstudio.rays import rays_of, scenes_of
 
 NOTHING = 1e-6  # opacity of rays that hit nothing
 
@@ -182,7 +183,7 @@ class MnifModel(Model):
         error of colours in [0, 1], and `latents` `[scenes, h]`. Of others: see `_render`.
         """
         assert isinstance(ray_bundle, RayBundle)
-        scenes, wanted = _scenes_of(ray_bundle), ray_bundle.metadata.get("color")
+        scenes, wanted = scenes_of(ray_bundle), ray_bundle.metadata.get("color")
         if scenes is None or wanted is None:
             return self._render(self.field.shown_network.networks(), ray_bundle)
         scenes, counts = scenes.unique_consecutive(return_counts=True)
@@ -190,7 +191,7 @@ class MnifModel(Model):
             raise ConfigError("a bundle needs the same number of rays of every scene, contiguous by scene")
         latents = self.field.latents(scenes)
         networks = self.field.networks(latents)
-        origins, directions, _ = _rays_of(networks, ray_bundle)
+        origins, directions, _ = rays_of(networks, ray_bundle)
         colors, jitter = wanted.to(origins).reshape(origins.shape), None
         if self.training:
             jitter = torch.rand(*origins.shape[:2], self.signal.samples_per_ray, device=origins.device)
@@ -202,7 +203,7 @@ class MnifModel(Model):
         self, networks: InstanceNetworks, ray_bundle: RayBundle, occupancy: Occupancy | None = None
     ) -> dict[str, Tensor]:
         """Colours, opacity and distance of rays `[rays]`, contiguous by scene, each `[rays, ...]`."""
-        origins, directions, norms = _rays_of(networks, ray_bundle)
+        origins, directions, norms = rays_of(networks, ray_bundle)
         with torch.autocast(origins.device.type, enabled=False):
             if occupancy is None:
                 rendered = self.signal.render_rays(networks, origins, directions)
@@ -225,7 +226,7 @@ class MnifModel(Model):
         All its rays show one scene, mixed once for the whole picture; the shown scene once for all its pictures, its
         empty space left out (see `SceneSignal.occupancy` for the tolerance). Pictures of data are exact.
         """
-        scenes, occupancy = _scenes_of(camera_ray_bundle), None
+        scenes, occupancy = scenes_of(camera_ray_bundle), None
         if scenes is None:
             networks = self.field.shown_network.networks()
             occupancy = self.field.shown_network.occupancy(len(camera_ray_bundle) * self.signal.samples_per_ray)
@@ -301,39 +302,3 @@ class MnifModel(Model):
         """The artefact: everything learned, without nerfstudio."""
         prior = self.prior if self.prior_is_trained else None
         return GenerativeField(self.field.mixture, self.latents.detach(), replace(self.signal), prior, self.scene_names)
-
-    def check_state(self, state: dict[str, Any]) -> None:
-        """Compare a checkpoint's weights with this model before loading them.
-
-        Raises:
-            CheckpointError: of another method, other latents, or another shape.
-        """
-        table = state.get("field.latents.weight")
-        if table is None:
-            raise CheckpointError("the checkpoint is not of an mnif run; pass --load-dir of one")
-        if table.shape[0] != self.num_scenes:
-            raise CheckpointError(
-                f"the checkpoint has {table.shape[0]} latents but the data {self.num_scenes} scenes; "
-                "pass the --data that the run was trained on"
-            )
-        for name, value in self.state_dict().items():
-            if name not in state or state[name].shape != value.shape:
-                found = tuple(state[name].shape) if name in state else "nothing"
-                raise CheckpointError(
-                    f"the checkpoint holds {found} for {name}, this configuration needs {tuple(value.shape)}; "
-                    "resume with the method and settings of the run's config.yml"
-                )
-
-
-def _scenes_of(ray_bundle: RayBundle) -> Tensor | None:
-    scenes = ray_bundle.metadata.get("scene")
-    return None if scenes is None else scenes.reshape(-1)
-
-
-def _rays_of(networks: InstanceNetworks, ray_bundle: RayBundle) -> tuple[Tensor, Tensor, Tensor]:
-    """Origins and directions with z = -1 in the camera, `[scenes, rays, 3]`, and the directions' lengths `[all, 1]`."""
-    norms = ray_bundle.metadata.get("directions_norm")
-    norms = torch.ones_like(ray_bundle.directions[..., :1]) if norms is None else norms
-    shape = (networks.num_instances, -1, 3)
-    origins, directions = ray_bundle.origins, ray_bundle.directions * norms
-    return origins.reshape(shape).float(), directions.reshape(shape).float(), norms.reshape(-1, 1)

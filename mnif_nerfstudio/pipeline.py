@@ -17,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 from mnif_nerfstudio.datamanager import MultiSceneDataManager, MultiSceneDataManagerConfig
 from mnif_nerfstudio.model import MnifModel, MnifModelConfig
 from mnif_nerfstudio.shown_scene import selection_from_environment
+from mnif_nerfstudio.state_check import check_state
 from mnif_nerfstudio.viewer_panel import ViewerPanel
 
 
@@ -129,9 +130,10 @@ class MnifPipeline(VanillaPipeline):
         state = {key.removeprefix("module."): value for key, value in loaded_state.items()}
         state = {key.replace("_model.module.", "_model."): value for key, value in state.items()}
         prefix = "_model."
-        self.mnif.check_state({key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)})
+        weights = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+        check_state(weights, self.mnif)
         self.mnif.update_to_step(step)
-        self.mnif.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+        self.mnif.load_state_dict(weights)
         self.stage_seconds.copy_(state["stage_seconds"])
         self.mnif.fit_updates += 1
         self.mnif.show(self.mnif.shown)

@@ -1,1 +1,1 @@
-"""Instance networks at the limit of the machine: blocked on a CPU, fused on a GPU."""
+"""Instance networks at the limit of the machine: tiled on a CPU, fused on a GPU."""

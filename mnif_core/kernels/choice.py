@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mnif_core.errors import ConfigError
-from mnif_core.kernels import blocked, fused, layered, tiny_cuda_nn
+from mnif_core.kernels import fused, layered, tiled, tiny_cuda_nn
 
 Implementation = Literal["auto", "torch", "triton", "tcnn"]
 Activation = Literal["none", "sine"]
@@ -30,7 +30,7 @@ def chosen(
 ) -> Evaluate:
     """The function that evaluates these networks, with the arguments and result of `layered.values`.
 
-    `torch` is `blocked` on a CPU, `layered` elsewhere. `triton` is `fused`. `tcnn` decodes by tiny-cuda-nn, and where
+    `torch` is `tiled` on a CPU, `layered` elsewhere. `triton` is `fused`. `tcnn` decodes by tiny-cuda-nn, and where
     gradients are wanted does as `auto`. `auto` takes `fused` on a GPU that it serves, or tiny-cuda-nn for decoding
     where that is built for single precision and was faster when tried, once; and `torch` everywhere else.
 
@@ -47,7 +47,7 @@ def chosen(
             return tiny_cuda_nn.values
     on_gpu = implementation != "torch" and coordinates.is_cuda
     if not on_gpu:
-        return blocked.values if blocked.serves(coordinates, weights) else layered.values
+        return tiled.values if tiled.serves(coordinates, weights) else layered.values
     best = fused.values if fused.why_not(coordinates, weights) is None else layered.values
     if decoding and tiny_cuda_nn.why_not(coordinates, weights) is None:
         shapes = tuple((weight.shape[1], weight.shape[2]) for weight in weights)

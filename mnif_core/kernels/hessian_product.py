@@ -2,7 +2,7 @@
 
 A second-order outer step differentiates the gradient g of an inner step again. It needs u^T dg/dW = H u, the
 derivative of g along u: one forward and one backward pass that carry tangents (Pearlmutter 1994), tile by tile as in
-`blocked_gradient`, whatever the number of inner steps.
+`tiled_gradient`, whatever the number of inner steps.
 Shape letters: s instances (g of a tile), p points (c of a tile), m parts of a tile, q points of a part, d coordinates,
 k values, i/o channels; i counts the constant 1 that carries the bias.
 """
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mnif_core.kernels.blocked_gradient import (
+from mnif_core.kernels.tiled_gradient import (
     Activations,
     TileBuffers,
     WeightGradient,
@@ -33,7 +33,7 @@ def squared_error_gradient(
     Args:
         coordinates: `[s, p, d]`.
         targets: `[s, p, k]`.
-        folded: per layer `[s, o, i]`, see `blocked.fold`.
+        folded: per layer `[s, o, i]`, see `tiled.fold`.
         sine_output: whether the last layer has a sine too.
 
     Returns:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from mnif_core.kernels.blocked_gradient import pull_back
+from mnif_core.kernels.tiled_gradient import pull_back
 
 
 class Criterion(Protocol):
@@ -42,7 +42,7 @@ def tiled_loss(coordinates: Tensor, folded: Sequence[Tensor], sine_output: bool,
 
     Args:
         coordinates: `[s, p, d]`.
-        folded: per layer `[s, o, i]`, see `blocked.fold`.
+        folded: per layer `[s, o, i]`, see `tiled.fold`.
         sine_output: whether the last layer has a sine too.
         criterion: what is lost.
     """

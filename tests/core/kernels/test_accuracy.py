@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mnif_core.kernels import blocked, fused, layered, tiny_cuda_nn
+from mnif_core.kernels import fused, layered, tiled, tiny_cuda_nn
 from tests.core.kernels.random_networks import random_networks
 from tests.core.kernels.test_tiny_cuda_nn import cutlass_mlp
 
@@ -52,12 +52,12 @@ def mapped_to_tiny_cuda_nn(
 @pytest.mark.parametrize(
     "evaluate",
     [
-        blocked.values,
+        tiled.values,
         partial(fused.values, precision="tf32"),
         partial(fused.values, precision="tf32x3"),
         mapped_to_tiny_cuda_nn,
     ],
-    ids=["torch, blocked", "triton, tf32", "triton, tf32x3", "tcnn in single precision"],
+    ids=["torch, tiled", "triton, tf32", "triton, tf32x3", "tcnn in single precision"],
 )
 def test_psnr_of_a_trained_field_is_that_of_plain_torch(
     evaluate: Callable[..., Tensor],

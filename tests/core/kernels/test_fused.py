@@ -11,7 +11,7 @@ from mnif_core.errors import ConfigError
 from mnif_core.fitting import FittingConfig
 from mnif_core.inner_gradient import squared_error
 from mnif_core.instance_networks import InstanceNetworks
-from mnif_core.kernels import blocked, choice, fused, layered
+from mnif_core.kernels import choice, fused, layered, tiled
 from mnif_core.latent_fitter import LatentFitter
 from mnif_core.mixture import MixtureConfig, MixtureSiren
 from tests.core.kernels.random_networks import random_networks
@@ -207,9 +207,9 @@ def test_left_to_itself_a_cpu_takes_blocks_and_a_gpu_the_kernels(device: torch.d
     weights, biases = random_networks(1, 2, 32, 1, 3)
     x, weights, biases = _cast(device, torch.zeros(1, 4, 2), weights, biases)
     auto = choice.chosen("auto", x, weights, biases, W0, "none")
-    assert auto is (fused.values if device.type == "cuda" else blocked.values)
+    assert auto is (fused.values if device.type == "cuda" else tiled.values)
     plain = choice.chosen("torch", x, weights, biases, W0, "none")
-    assert plain is (layered.values if device.type == "cuda" else blocked.values)
+    assert plain is (layered.values if device.type == "cuda" else tiled.values)
     assert choice.chosen("triton", x, weights, biases, W0, "none") is fused.values
 
 

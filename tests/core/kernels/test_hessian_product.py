@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mnif_core.kernels import blocked
+from mnif_core.kernels import tiled
 from mnif_core.kernels.hessian_product import squared_error_gradient
 from tests.core.kernels.small_networks import every_shape, layer_by_layer, networks, points
 
@@ -13,12 +13,12 @@ from tests.core.kernels.small_networks import every_shape, layer_by_layer, netwo
 def test_squared_error_gradient_and_its_hessian_product_are_autograds(layers: int, output: str) -> None:
     ours, x, targets = networks(layers, output, requires_grad=True), points(), points(channels=3)
     variables = [*ours.weights, *ours.biases]
-    folded = blocked.fold(ours.weights, ours.biases, ours.w0, ours.output_activation)
+    folded = tiled.fold(ours.weights, ours.biases, ours.w0, ours.output_activation)
     loss = (layer_by_layer(ours, x) - targets).square().mean((1, 2)).sum()
     expected = torch.autograd.grad(loss, variables, create_graph=True)
     # what reaches the folded weights reaches weights and biases through their folding
     given = squared_error_gradient(x, targets, folded, output == "sine")
-    scales = blocked.layer_scales(len(folded), ours.w0, ours.output_activation)
+    scales = tiled.layer_scales(len(folded), ours.w0, ours.output_activation)
     found = [part[..., :-1] * scale for part, scale in zip(given, scales, strict=True)]
     found += [part[..., -1] * scale for part, scale in zip(given, scales, strict=True)]
     directions = [torch.sin(7.0 * part.detach()) for part in expected]

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from mnif_core.kernels.blocked_gradient import pull_back
+from mnif_core.kernels.tiled_gradient import pull_back
 from mnif_core.kernels.tiles import tiles_of
 
 
