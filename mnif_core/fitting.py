@@ -29,7 +29,8 @@ class FittingConfig:
     learn_rates: bool = True
     """Learn the rate of every latent dimension (meta-SGD; not in the paper, but in the authors' scripts)."""
     latent_std: float = 1e-4
-    """Standard deviation sigma of the latents at the start, N(mean, sigma^2 I); unseen instances start at the mean."""
+    """Standard deviation sigma of the latents at the start, N(mean, sigma^2 I). Unseen instances start at the mean, or
+    in auto-decoding at the training latent that fits best."""
     weight_decay: float = 0.0
     """Penalty lambda/2 sum phi^2 on the latents."""
     inner_clip: float | None = None

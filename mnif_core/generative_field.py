@@ -184,7 +184,7 @@ class GenerativeField:
                     f"the data map {coordinates.shape[-1]} coordinates to {targets.shape[-1]} values, this field "
                     f"{config.in_dim} to {config.out_dim}; pass data of the field's own modality"
                 )
-            latents.append(self.fitter.fit(self.modulation, coordinates, targets))
+            latents.append(self.fitter.fit(self.modulation, coordinates, targets, known=self.latents))
         return torch.cat(latents)
 
     def render(

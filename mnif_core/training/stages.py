@@ -134,7 +134,9 @@ class FieldStage:
     def field(self, prior: LatentPrior | None = None, latents: Tensor | None = None) -> GenerativeField:
         """The artefact as it stands."""
         objective = self.objective
-        if latents is None:
+        if latents is None and objective.table is not None:
+            latents = objective.table.weight.detach()
+        elif latents is None:
             latents = torch.zeros(0, self.preset.modulation.latent_dim, device=self.fabric.device)
         return GenerativeField(
             objective.modulation, latents, self.train.signal, prior, self.train.names, objective.fitter
