@@ -12,6 +12,8 @@ from torch.nn import functional
 
 from mnif_core.errors import ConfigError
 
+FEW = 32  # rows, up to which weights on the left are faster
+
 
 @dataclass(frozen=True)
 class DenoiserConfig:
@@ -37,16 +39,29 @@ def timestep_embedding(timesteps: Tensor, dim: int) -> Tensor:
     return functional.pad(embedding, (0, dim % 2))
 
 
+class SquareLinear(nn.Linear):
+    """A linear layer whose cost for few rows is reading its weights.
+
+    A CPU reads them 1.5 times as fast with the weights on the left and the rows as columns; the gradient would lose it.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[n, c]` -> `[n, c]`."""
+        if torch.is_grad_enabled() or x.device.type != "cpu" or len(x) > FEW:
+            return super().forward(x)
+        return torch.addmm(self.bias.unsqueeze(1), self.weight, x.T).T.contiguous()
+
+
 class ResidualBlock(nn.Module):
     """x + Linear(SiLU(Norm(Linear(SiLU(Norm(x))) + time))); zero at the start, so that a block begins as identity."""
 
     def __init__(self, config: DenoiserConfig) -> None:
         super().__init__()
         self.norm1 = nn.GroupNorm(config.groups, config.width)
-        self.linear1 = nn.Linear(config.width, config.width)
+        self.linear1 = SquareLinear(config.width, config.width)
         self.time = nn.Linear(config.time_dim, config.width)
         self.norm2 = nn.GroupNorm(config.groups, config.width)
-        self.linear2 = nn.Linear(config.width, config.width)
+        self.linear2 = SquareLinear(config.width, config.width)
         for linear in (self.linear1, self.time):
             _kaiming_(linear)
         nn.init.zeros_(self.linear2.weight)

@@ -223,7 +223,7 @@ def prior_step(scale: Scale) -> Case:
     weights = sum(p.numel() for p in plain_prior.denoiser.parameters())
     # forward and backward read the weights and write gradients; the optimiser and the average read 5 and write 4
     work = Work(flops=6.0 * 32 * weights, bytes=4.0 * weights * (3 + 9))
-    return Case(lambda: stage.step(next(steps)), plain, work, rounds=3)
+    return Case(lambda: stage.step(next(steps)), plain, work, rounds=5)
 
 
 def sampling(scale: Scale) -> Case:
@@ -232,10 +232,10 @@ def sampling(scale: Scale) -> Case:
     prior = LatentPrior(PriorConfig(128, width=scale.prior_width)).to(scale.device).eval()
     prior.fit_statistics(torch.randn(256, 128, device=scale.device))
 
+    denoiser = reference.plain_denoiser(prior.averaged).to(scale.device)
+
     def plain() -> Tensor:
-        state = reference.sample(
-            prior.averaged, prior.schedule, torch.randn(16, 128, device=scale.device), torch.randn_like
-        )
+        state = reference.sample(denoiser, prior.schedule, torch.randn(16, 128, device=scale.device), torch.randn_like)
         return prior.mean + prior.std * state
 
     weights = sum(p.numel() for p in prior.averaged.parameters())

@@ -5,6 +5,7 @@ all rays of a view before any are chosen, the whole chain of 1,000 steps.
 Shape letters: s instances, p points, m bases, v views, r rays of a scene, n samples on a ray, h latent.
 """
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -123,6 +124,17 @@ def move_average(average: nn.Module, model: nn.Module, decay: float) -> None:
     """One step of the averaged weights, parameter by parameter."""
     for shadow, weight in zip(average.parameters(), model.parameters(), strict=True):
         shadow.sub_((1.0 - decay) * (shadow - weight))
+
+
+def plain_denoiser(denoiser: ResidualMLP) -> ResidualMLP:
+    """A copy with nothing but ordinary linear layers."""
+    plain = copy.deepcopy(denoiser)
+    for block in plain.blocks:
+        for name in ("linear1", "linear2"):
+            linear = nn.Linear(plain.config.width, plain.config.width)
+            linear.load_state_dict(getattr(block, name).state_dict())
+            setattr(block, name, linear)
+    return plain
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mnif_core.denoiser import DenoiserConfig, ResidualMLP, timestep_embedding
+from mnif_core.denoiser import FEW, DenoiserConfig, ResidualMLP, timestep_embedding
 from mnif_core.errors import ConfigError
 from tests.golden_data import case_names, load_case, tensors
 
@@ -112,3 +112,16 @@ def test_blocks_start_as_identity_whatever_their_number() -> None:
 def test_a_width_that_groups_do_not_divide_is_refused() -> None:
     with pytest.raises(ConfigError, match="multiple of 16"):
         DenoiserConfig(latent_dim=4, width=40)
+
+
+@pytest.mark.parametrize("count", [1, FEW, FEW + 1])
+def test_predictions_without_a_graph_are_those_with_one(count: int) -> None:
+    torch.manual_seed(0)
+    denoiser = ResidualMLP(DenoiserConfig(latent_dim=5, width=64)).double()
+    for block in denoiser.blocks:
+        torch.nn.init.normal_(block.linear2.weight)
+        torch.nn.init.normal_(block.linear2.bias)
+    latents, timesteps = torch.randn(count, 5, dtype=torch.float64), torch.arange(count)
+    with torch.no_grad():
+        plain = denoiser(latents, timesteps)
+    torch.testing.assert_close(plain, denoiser(latents, timesteps).detach(), atol=1e-10, rtol=1e-10)
