@@ -101,8 +101,8 @@ class MixtureSiren(Modulation):
     def average(self, coefficients: Tensor) -> InstanceNetworks:
         """Average the bases by given coefficients `[s, l, m]`."""
         weights, biases = [], []
-        for index, (weight, bias) in enumerate(zip(self.basis_weights, self.basis_biases, strict=True)):
-            alphas = coefficients[:, index]
+        layers = zip(coefficients.unbind(1), self.basis_weights, self.basis_biases, strict=True)
+        for alphas, weight, bias in layers:
             weights.append((alphas @ weight.flatten(1)).unflatten(1, weight.shape[1:]))
             biases.append(alphas @ bias)
         return InstanceNetworks(
