@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from tests.benchmarks.cases import CASES, TARGETS, Scale
-from tests.benchmarks.measuring import Limits, measure, measure_limits
+from tests.benchmarks.cases import CASES, TARGETS
+from tests.benchmarks.measuring import Limits, measure_limits
+from tests.benchmarks.own_process import measured_apart
 from tests.benchmarks.scaling import scaling
 
 
@@ -37,16 +38,15 @@ class Benchmark:
 
 
 def main(settings: Benchmark) -> None:
-    """Measure the chosen cases in one process."""
+    """Measure the chosen cases, one after the other."""
     torch.set_num_threads(settings.threads)
     chosen = settings.device if settings.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     device = torch.device(chosen)
     limits = measure_limits(device)
-    scale = Scale(device, 512 if settings.quick else 4096)
     results: dict[str, dict[str, Any]] = {}
     names = [name for name in CASES if not settings.only or any(part in name for part in settings.only)]
     for name in track(names, "Measuring", console=Console(stderr=True), transient=True):
-        results[name] = measure(CASES[name](scale), limits, device, rounds=1 if settings.quick else None)
+        results[name] = measured_apart(name, limits, device, settings.threads, settings.quick)
     figures: dict[str, Any] = {
         "device": _device_name(device),
         "threads": settings.threads if chosen == "cpu" else None,
