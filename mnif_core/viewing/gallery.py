@@ -1,6 +1,7 @@
 """Pages of thumbnails: training instances, and samples by seed; a click shows or chooses one."""
 
 import threading
+from collections.abc import Callable
 
 import viser
 
@@ -28,6 +29,7 @@ class Gallery:
         self._noun, self._count = NOUNS[field.signal.kind], len(field.latents)
         self._start, self._page = 0, list[Selection]()
         self._choosing = threading.Lock()  # clicks come from several threads, and the page is drawn by another
+        self._turning = threading.RLock()  # a late update of the number must not undo a turn
         self.kind = gui.add_dropdown(
             "Pictures of",
             [f"Training {self._noun}s", "Samples"],
@@ -48,8 +50,8 @@ class Gallery:
         self.turn = add_buttons(
             gui, "Page", ["Back", "Next"], self._turn, hint="Turn the page; pictures are made as you look"
         )
-        self.kind.on_update(lambda _: self._go_to(0))
-        self.first.on_update(lambda _: self._go_to(int(self.first.value)))
+        self.kind.on_update(lambda _: self._go_to(lambda: 0))
+        self.first.on_update(lambda _: self._go_to(lambda: int(self.first.value)))
 
     @property
     def of_samples(self) -> bool:
@@ -90,13 +92,14 @@ class Gallery:
         return range(self._start, self._start + TILES if self.of_samples else min(self._start + TILES, self._count))
 
     def _turn(self, way: str, _: object) -> None:
-        self._go_to(self._start + (TILES if way == "Next" else -TILES))
+        self._go_to(lambda: self._start + (TILES if way == "Next" else -TILES))
 
-    def _go_to(self, start: int) -> None:
+    def _go_to(self, start: Callable[[], int]) -> None:
         last = LAST_SEED if self.of_samples else (self._count - 1) // TILES * TILES
-        self._start = max(0, min(start, last))
-        if self.first.value != self._start:
-            self.first.value = self._start
+        with self._turning:
+            self._start = max(0, min(start(), last))
+            if self.first.value != self._start:
+                self.first.value = self._start
         self._controls.changed()
 
     def _choose(self, number: int) -> None:

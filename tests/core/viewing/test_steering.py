@@ -98,7 +98,7 @@ def server() -> Iterator[viser.ViserServer]:
 def begin(server: viser.ViserServer, stage: Stage, selection: Selection | None = None) -> Steering:
     steering = Steering(server, stage, selection or Selection())
     steering.start()
-    until(lambda: stage.history)
+    until(lambda: steering.served)
     return steering
 
 
