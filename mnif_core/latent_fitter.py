@@ -10,6 +10,7 @@ from mnif_core.errors import ConfigError
 from mnif_core.fitting import FittingConfig, InnerRates, fit_latents
 from mnif_core.inner_gradient import squared_error, squared_error_gradient
 from mnif_core.modulation import Modulation
+from mnif_core.spread import spread_indices
 
 ADAM_POINTS = 2048  # drawn anew in each of the many steps of auto-decoding, where all points would take long
 CANDIDATES, JUDGED_POINTS = 256, 512  # training latents where an unseen instance may start, and how they are judged
@@ -99,9 +100,7 @@ class LatentFitter(nn.Module):
 @torch.no_grad()
 def _best(known: Tensor, modulation: Modulation, coordinates: Tensor, targets: Tensor) -> Tensor:
     """For each instance, the latent of `known` `[n, h]` with the least error, `[s, h]`; some of both stand for all."""
-    known = known[torch.linspace(0, len(known) - 1, min(len(known), CANDIDATES)).round().long()]
-    points = targets.shape[1]
-    seen = torch.linspace(0, points - 1, min(points, JUDGED_POINTS)).round().long()
+    known, seen = known[spread_indices(len(known), CANDIDATES)], spread_indices(targets.shape[1], JUDGED_POINTS)
     coordinates, targets = coordinates[:, seen], targets[:, seen]
     errors = []
     for candidates in known.split(AT_ONCE):

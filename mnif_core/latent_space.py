@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mnif_core.errors import ConfigError
+from mnif_core.spread import spread_indices
 
 
 def truncate(latents: Tensor, mean: Tensor, factor: float) -> Tensor:
@@ -82,7 +83,7 @@ def typical_gap(latents: Tensor, probes: int = 512) -> float:
     """
     if len(latents) < 2:
         return 0.0
-    rows = torch.linspace(0, len(latents) - 1, min(probes, len(latents)), device=latents.device).round().long()
+    rows = spread_indices(len(latents), probes).to(latents.device)
     distances = torch.cdist(latents[rows], latents)
     distances[torch.arange(len(rows), device=rows.device), rows] = math.inf
     return float(distances.min(1).values.median())

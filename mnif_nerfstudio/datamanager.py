@@ -16,6 +16,7 @@ from torch import Tensor
 from mnif_core.demo.car_scenes import default_demo_root, make_demo_cars
 from mnif_core.errors import ConfigError
 from mnif_core.signals.srn_files import list_instances, read_instance
+from mnif_core.spread import spread_indices
 from mnif_nerfstudio.prefetch import Prefetch
 from mnif_nerfstudio.scene_store import PixelBatch, SceneStore
 from mnif_nerfstudio.shown_scene import selection_from_environment
@@ -49,8 +50,8 @@ class HeldOutViews:
     def __init__(self, store: SceneStore, device: torch.device | str, limit: int = -1) -> None:
         self.store, self.device = store, device
         views = torch.as_tensor(store.is_held_out).nonzero().flatten()
-        if 0 < limit < len(views):
-            views = views[torch.linspace(0, len(views) - 1, limit).round().long()]
+        if limit > 0:
+            views = views[spread_indices(len(views), limit)]
         self.views = views.tolist()
 
     def __len__(self) -> int:

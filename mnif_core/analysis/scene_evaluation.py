@@ -26,6 +26,7 @@ from mnif_core.sheets import tiles
 from mnif_core.signals.picture_files import decode
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.signals.srn_files import Instance, read_instance, split_views
+from mnif_core.spread import spread_indices
 
 HELD_OUT = 3  # views of an unseen scene to judge its latent by
 BATCH = 8  # views rendered before their features are taken
@@ -197,6 +198,4 @@ class SceneSubject:
 
 def spread(items: Sequence[Any], limit: int) -> list[Any]:
     """All items, or `limit` of them, evenly spread."""
-    if len(items) <= limit:
-        return list(items)
-    return [items[index] for index in torch.linspace(0, len(items) - 1, limit).round().long().tolist()]
+    return [items[index] for index in spread_indices(len(items), limit).tolist()]

@@ -70,7 +70,6 @@ def hessian_product(
     found = [torch.zeros_like(weight) for weight in folded]
     factor = 2.0 / targets[0].numel()
     cut = tiles_of(coordinates, folded, share=0.5)  # of everything twice as much is kept
-    shapes = [(weight.shape[1], weight.shape[2]) for weight in folded]
     made: dict[int, tuple[Activations, _Tangents]] = {}
     for group in cut.groups:
         layers = cut.each_part([weight[group] for weight in folded])
@@ -78,8 +77,8 @@ def hessian_product(
         backs, moving_backs = without_bias(layers), without_bias(moving)
         count = group.stop - group.start
         if count not in made:
-            size = (len(layers[0]), cut.length, sine_output)
-            made[count] = Activations(coordinates, shapes, *size), _Tangents(coordinates, shapes, *size)
+            size = (layers, cut.length, sine_output)
+            made[count] = Activations(*size), _Tangents(*size, constant=0.0)
         activations, tangents = made[count]
         sums = WeightGradient(layers, activations.wide)
         for chunk in cut.chunks:
@@ -99,11 +98,6 @@ def hessian_product(
 
 class _Tangents(TileBuffers):
     """Derivatives along u of what `Activations` holds of the same tile; `sines` has those of the sines' arguments."""
-
-    def __init__(
-        self, like: Tensor, shapes: Sequence[tuple[int, int]], parts: int, length: int, sine_output: bool
-    ) -> None:
-        super().__init__(like, shapes, parts, length, sine_output, constant=0.0)
 
     def forward(self, layers: Sequence[Tensor], moving: Sequence[Tensor], activations: Activations) -> None:
         """Fill inputs and outputs for weights and their tangents, `[m, o, i]` of each layer."""

@@ -30,17 +30,9 @@ def values(
     w0: float,
     output_activation: Literal["none", "sine"],
 ) -> Tensor:
-    """Evaluate one SIREN per instance. Differentiable, any number of times; the backward pass computes again.
+    """Evaluate one SIREN per instance; arguments and result as of `layered.values`.
 
-    Args:
-        coordinates: `[s, p, d]`.
-        weights: per layer `[s, o, i]`.
-        biases: per layer `[s, o]`.
-        w0: frequency scale.
-        output_activation: `sine` if the last layer has one too.
-
-    Returns:
-        `[s, p, k]`.
+    Differentiable, any number of times; the backward pass computes again.
     """
     folded = fold(weights, biases, w0, output_activation)
     return _Values.apply(coordinates, output_activation == "sine", *folded)  # type: ignore[no-any-return]
@@ -65,14 +57,13 @@ def evaluate(coordinates: Tensor, folded: Sequence[Tensor], sine_output: bool) -
     instances, points, _ = coordinates.shape
     result = coordinates.new_empty(instances, points, folded[-1].shape[1])
     cut = tiles_of(coordinates, folded)
-    shapes = [(weight.shape[1], weight.shape[2]) for weight in folded]
     made: dict[int, _Buffers] = {}
     for group in cut.groups:
         layers = cut.each_part([weight[group] for weight in folded])
-        parts = len(layers[0])
-        if parts not in made:
-            made[parts] = _Buffers(result, shapes, parts, cut.length)
-        buffers = made[parts]
+        count = group.stop - group.start
+        if count not in made:
+            made[count] = _Buffers(layers, cut.length)
+        buffers = made[count]
         for chunk in cut.chunks:
             cut.put(coordinates[group, chunk], buffers.first)
             buffers.forward(layers, sine_output)
@@ -83,17 +74,18 @@ def evaluate(coordinates: Tensor, folded: Sequence[Tensor], sine_output: bool) -
 class _Buffers:
     """Room for one layer of a tile and the next: what is read `[m, i, q]`, and the products `[m, o, q]`."""
 
-    def __init__(self, like: Tensor, shapes: Sequence[tuple[int, int]], parts: int, length: int) -> None:
+    def __init__(self, layers: Sequence[Tensor], length: int) -> None:
         shared: dict[tuple[str, int], Tensor] = {}
 
         def buffer(use: str, channels: int) -> Tensor:
             if (use, channels) not in shared:
-                shared[use, channels] = like.new_empty(parts, channels, length)
+                shared[use, channels] = layers[0].new_empty(len(layers[0]), channels, length)
             return shared[use, channels]
 
         # products are written in one piece: into all but the last channel of an input takes half as long again
-        self.reads = [buffer("coordinates", shapes[0][1])] + [buffer("read", i) for _, i in shapes[1:]]
-        self.products = [buffer("product", o) for o, _ in shapes]
+        first, *others = layers
+        self.reads = [buffer("coordinates", first.shape[2])] + [buffer("read", weight.shape[2]) for weight in others]
+        self.products = [buffer("product", weight.shape[1]) for weight in layers]
         self.first, *self._next = [read[:, :-1] for read in self.reads]
         for read in self.reads:
             read[:, -1] = 1.0

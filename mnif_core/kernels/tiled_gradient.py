@@ -18,9 +18,7 @@ class TileBuffers:
     """Room for what the layers of a tile read and give. One object serves all tiles of its size.
 
     Args:
-        like: gives dtype and device.
-        shapes: (o, i) of every layer.
-        parts: m.
+        layers: weights of every layer `[m, o, i]`.
         length: q.
         sine_output: whether the last layer has a sine too.
         constant: what the last channel of every input holds.
@@ -34,18 +32,11 @@ class TileBuffers:
             then summed transposed, its longer side the one that lies in memory, which is faster.
     """
 
-    def __init__(
-        self,
-        like: Tensor,
-        shapes: Sequence[tuple[int, int]],
-        parts: int,
-        length: int,
-        sine_output: bool,
-        constant: float,
-    ) -> None:
+    def __init__(self, layers: Sequence[Tensor], length: int, sine_output: bool, constant: float) -> None:
         def buffer(channels: int) -> Tensor:
-            return like.new_empty(parts, channels, length)
+            return layers[0].new_empty(len(layers[0]), channels, length)
 
+        shapes = [(weight.shape[1], weight.shape[2]) for weight in layers]
         self.inputs = [buffer(i) for _, i in shapes]
         for read in self.inputs:
             read[:, -1] = constant
@@ -70,10 +61,8 @@ class TileBuffers:
 class Activations(TileBuffers):
     """What the forward pass of a tile leaves for its backward pass; `sines` has the cosines of the sines' arguments."""
 
-    def __init__(
-        self, like: Tensor, shapes: Sequence[tuple[int, int]], parts: int, length: int, sine_output: bool
-    ) -> None:
-        super().__init__(like, shapes, parts, length, sine_output, constant=1.0)
+    def __init__(self, layers: Sequence[Tensor], length: int, sine_output: bool) -> None:
+        super().__init__(layers, length, sine_output, constant=1.0)
         self._factors = self.factors(self.errors)
 
     def forward(self, layers: Sequence[Tensor]) -> None:
@@ -157,13 +146,12 @@ def pull_back(
     found = [torch.zeros_like(weight) for weight in folded]
     found_coordinates = torch.empty_like(coordinates) if by_coordinates else None
     cut = tiles_of(coordinates, folded, together)
-    shapes = [(weight.shape[1], weight.shape[2]) for weight in folded]
     made: dict[int, Activations] = {}
     for group in cut.groups:
         layers = cut.each_part([weight[group] for weight in folded])
         backs, count = without_bias(layers), group.stop - group.start
         if count not in made:
-            made[count] = Activations(coordinates, shapes, len(layers[0]), cut.length, sine_output)
+            made[count] = Activations(layers, cut.length, sine_output)
         activations = made[count]
         sums = WeightGradient(layers, activations.wide)
         first, last = activations.inputs[0][:, :-1], activations.outputs[-1]

@@ -10,6 +10,7 @@ from mnif_core.criteria import RayError
 from mnif_core.mixture import MixtureConfig, MixtureSiren
 from mnif_core.rendering import composite, elu_density, sample_distances
 from mnif_core.signals.scenes import DENSITIES, SLOPES, SceneSignal
+from tests.gradients import assert_same_gradients
 
 SCENES, RAYS, SAMPLES = 3, 41, 32
 
@@ -47,12 +48,7 @@ def test_error_colours_and_gradients_are_the_renderers(
     torch.testing.assert_close(errors, expected, atol=1e-12, rtol=1e-12)
     torch.testing.assert_close(rendered, made.detach(), atol=1e-12, rtol=0)
     by_errors, variables = torch.tensor([1.0, -0.5, 2.0], dtype=torch.float64), list(mixture.parameters())
-    for one, other in zip(
-        torch.autograd.grad(errors, variables, by_errors),
-        torch.autograd.grad(expected, variables, by_errors),
-        strict=True,
-    ):
-        torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-9)
+    assert_same_gradients(errors, expected, variables, by_errors, atol=1e-12, rtol=1e-9)
 
 
 def test_gradient_by_raw_values_from_empty_to_opaque() -> None:

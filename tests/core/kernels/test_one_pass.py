@@ -9,6 +9,7 @@ from torch import Tensor
 from mnif_core.criteria import SquaredError
 from mnif_core.instance_networks import InstanceNetworks
 from tests.core.kernels.small_networks import every_shape, layer_by_layer, networks, points
+from tests.gradients import assert_same_gradients
 
 BY_LOSSES = torch.tensor([0.3, -2.0, 1.1], dtype=torch.float64)
 
@@ -25,12 +26,7 @@ def test_losses_and_gradients_are_autograds(layers: int, output: str) -> None:
     losses, expected = ours.loss(x, criterion), by_autograd(ours, x, targets)
     torch.testing.assert_close(losses, expected, atol=1e-12, rtol=0)
     torch.testing.assert_close(criterion.values, layer_by_layer(ours, x).detach(), atol=1e-12, rtol=0)
-    for one, other in zip(
-        torch.autograd.grad(losses, variables, BY_LOSSES),
-        torch.autograd.grad(expected, variables, BY_LOSSES),
-        strict=True,
-    ):
-        torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-10)
+    assert_same_gradients(losses, expected, variables, BY_LOSSES, atol=1e-12, rtol=1e-10)
 
 
 def test_networks_that_no_tiles_serve_have_the_same_loss_and_gradient() -> None:
@@ -38,12 +34,7 @@ def test_networks_that_no_tiles_serve_have_the_same_loss_and_gradient() -> None:
     shared = replace(ours, weights=tuple(weight[:1].expand(3, -1, -1) for weight in ours.weights))
     losses, expected = shared.loss(x, SquaredError(targets)), by_autograd(shared, x, targets)
     torch.testing.assert_close(losses, expected, atol=1e-12, rtol=0)
-    for one, other in zip(
-        torch.autograd.grad(losses, ours.weights, BY_LOSSES),
-        torch.autograd.grad(expected, ours.weights, BY_LOSSES),
-        strict=True,
-    ):
-        torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-10)
+    assert_same_gradients(losses, expected, ours.weights, BY_LOSSES, atol=1e-12, rtol=1e-10)
 
 
 def test_without_gradients_the_loss_is_the_same() -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.kernels import tiled
 from tests.core.kernels.small_networks import every_shape, layer_by_layer, networks, points
+from tests.gradients import assert_same_gradients
 
 
 @every_shape
@@ -21,10 +22,7 @@ def test_values_and_gradients_are_those_of_the_layers(layers: int, output: str) 
     values, expected = ours(x), layer_by_layer(ours, x)
     torch.testing.assert_close(values, expected, atol=1e-12, rtol=0)
     weight = torch.randn(values.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    for one, other in zip(
-        torch.autograd.grad(values, variables, weight), torch.autograd.grad(expected, variables, weight), strict=True
-    ):
-        torch.testing.assert_close(one, other, atol=1e-11, rtol=1e-11)
+    assert_same_gradients(values, expected, variables, weight, atol=1e-11, rtol=1e-11)
 
 
 @every_shape
