@@ -22,14 +22,14 @@ from mnif_core.analysis.image_evaluation import ImageSubject
 from mnif_core.analysis.voxel_evaluation import VoxelSubject
 from mnif_core.atomic import write_json
 from mnif_core.comparison_config import ComparisonConfig
+from mnif_core.data.image_files import load_images
+from mnif_core.data.voxel_files import load_voxels
 from mnif_core.errors import ConfigError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.metrics.extractors import offline_extractor
 from mnif_core.presets import PRESETS, Preset
 from mnif_core.sheets import arrange, save_png, tiles, true_tiles
-from mnif_core.signals.image_files import load_images
 from mnif_core.signals.observations import Observations, split
-from mnif_core.signals.voxel_files import load_voxels
 from mnif_core.training.loop import run_stage
 from mnif_core.training.stages import FieldStage, PriorStage
 

@@ -6,15 +6,15 @@ import torch
 from rich.progress import track
 from torch import Tensor
 
+from mnif_core.data.image_files import load_images
+from mnif_core.data.voxel_files import load_voxels
 from mnif_core.errors import ConfigError
 from mnif_core.generative_field import INSTANCES, GenerativeField
 from mnif_core.scene_fitting import fit_scenes
 from mnif_core.sheets import arrange, beside, save_png, tiles, true_tiles
-from mnif_core.signals.image_files import load_images
 from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.observations import Observations
 from mnif_core.signals.scenes import SceneSignal
-from mnif_core.signals.voxel_files import load_voxels
 from mnif_core.signals.voxels import VoxelObservations
 
 PAIRS_PER_ROW = 8

@@ -11,6 +11,8 @@ from rich.progress import track
 from rich.table import Table
 from torch import Tensor
 
+from mnif_core.data.posed_views import PosedViews
+from mnif_core.data.srn_files import split_views
 from mnif_core.errors import ConfigError, DataError
 from mnif_core.fitted_scenes import StoredScene, add_fitted, checked_name
 from mnif_core.generative_field import GenerativeField
@@ -24,8 +26,6 @@ from mnif_core.scene_fitting import (
     signal_of_scenes,
 )
 from mnif_core.sheets import arrange, save_png
-from mnif_core.signals.posed_views import PosedViews
-from mnif_core.signals.srn_files import split_views
 
 
 @dataclass(frozen=True)

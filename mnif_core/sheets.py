@@ -87,7 +87,7 @@ def true_tiles(observations: Observations, index: Tensor) -> Tensor | None:
 
 def mesh_picture(mesh: "trimesh.Trimesh") -> Tensor:
     """A solid seen from above its front: `[128, 128, 3]` in [0, 1], white where it is empty."""
-    from mnif_core.raycast import ColouredMesh, look_at_origin, render_views
+    from mnif_core.meshes.raycast import ColouredMesh, look_at_origin, render_views
 
     if len(mesh.faces) == 0:
         return torch.ones(TILE, TILE, 3)

@@ -13,9 +13,9 @@ from nerfstudio.data.datamanagers.base_datamanager import DataManager, VanillaDa
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from torch import Tensor
 
-from mnif_core.demo.car_scenes import default_demo_root, make_demo_cars
+from mnif_core.data.demo.car_scenes import default_demo_root, make_demo_cars
+from mnif_core.data.srn_files import list_instances, read_instance
 from mnif_core.errors import ConfigError
-from mnif_core.signals.srn_files import list_instances, read_instance
 from mnif_core.spread import spread_indices
 from mnif_nerfstudio.prefetch import Prefetch
 from mnif_nerfstudio.scene_store import PixelBatch, SceneStore

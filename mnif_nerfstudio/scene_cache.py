@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from rich.progress import track
 from safetensors.numpy import save_file
 
+from mnif_core.data.picture_files import decode
+from mnif_core.data.srn_files import Instance, read_instance
 from mnif_core.errors import DataError
-from mnif_core.signals.picture_files import decode
-from mnif_core.signals.srn_files import Instance, read_instance
 
 FORMAT = 2
 ARRAYS = ("images.npy", "foreground.npy", "cameras.safetensors")

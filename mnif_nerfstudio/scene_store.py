@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
+from mnif_core.data.srn_files import split_views
 from mnif_core.rendering import pixel_directions
-from mnif_core.signals.srn_files import split_views
 from mnif_nerfstudio.scene_cache import cached, default_cache
 
 COPIED_AT_ONCE = 1024  # views moved to the GPU in one piece: bounds host memory

@@ -13,8 +13,8 @@ from nerfstudio.data.dataparsers.base_dataparser import DataParser, DataParserCo
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.plugins.registry_dataparser import DataParserSpecification
 
+from mnif_core.data.srn_files import Instance, list_instances, read_instance, split_views
 from mnif_core.errors import DataError
-from mnif_core.signals.srn_files import Instance, list_instances, read_instance, split_views
 
 HALF_EXTENT = 0.6  # the box of an SRN object has unit diagonal
 NAMED = 8  # instances that an error lists

@@ -15,7 +15,7 @@ from mnif_core.analysis.scene_evaluation import SceneSubject
 from mnif_core.analysis.splits import scene_splits, splits
 from mnif_core.analysis.voxel_evaluation import VoxelSubject
 from mnif_core.atomic import whole_file, write_json
-from mnif_core.demo.car_scenes import default_demo_root, make_demo_cars, make_demo_test_cars
+from mnif_core.data.demo.car_scenes import default_demo_root, make_demo_cars, make_demo_test_cars
 from mnif_core.errors import ConfigError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.metrics.extractors import Extractor, inception_extractor, offline_extractor

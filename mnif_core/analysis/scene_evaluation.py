@@ -19,13 +19,13 @@ from mnif_core.analysis.evaluation import (
 )
 from mnif_core.analysis.evaluation_config import EvaluationConfig
 from mnif_core.analysis.results import Figures
+from mnif_core.data.picture_files import decode
+from mnif_core.data.srn_files import Instance, read_instance, split_views
 from mnif_core.generative_field import GenerativeField
 from mnif_core.metrics.extractors import Extractor
 from mnif_core.scene_fitting import FittedScene, fit_scenes
 from mnif_core.sheets import tiles
-from mnif_core.signals.picture_files import decode
 from mnif_core.signals.scenes import SceneSignal
-from mnif_core.signals.srn_files import Instance, read_instance, split_views
 from mnif_core.spread import spread_indices
 
 HELD_OUT = 3  # views of an unseen scene to judge its latent by

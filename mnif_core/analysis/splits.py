@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from mnif_core.data.srn_files import list_instances
 from mnif_core.errors import DataError
 from mnif_core.official import is_numbered
 from mnif_core.signals.observations import Observations
-from mnif_core.signals.srn_files import list_instances
 
 Split = dict[str, Observations]
 

@@ -33,9 +33,9 @@ class FitScene(FieldCommand):
 
     def run_command(self) -> None:
         """Do it."""
+        from mnif_core.data.posed_views import read_posed_views
         from mnif_core.scene_fitting import SceneFitting
         from mnif_core.scene_study import fit_objects
-        from mnif_core.signals.posed_views import read_posed_views
 
         field = self.load()
         objects = [read_posed_views(path).scaled(self.scale) for path in self.images]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from mnif_core.mesh_scenes import RenderSettings
+from mnif_core.data.mesh_scenes import RenderSettings
 
 
 @dataclass
@@ -23,7 +23,7 @@ class RenderScenes:
 
     def run_command(self) -> None:
         """Do it."""
-        from mnif_core.mesh_scenes import render_meshes
+        from mnif_core.data.mesh_scenes import render_meshes
 
         result = render_meshes(self.meshes, self.output, self.settings, self.workers)
         for line in result.bad:

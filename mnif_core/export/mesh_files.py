@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnif_core.atomic import whole_file
-from mnif_core.srgb import to_linear
+from mnif_core.meshes.srgb import to_linear
 
 if TYPE_CHECKING:
     import trimesh

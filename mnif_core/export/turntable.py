@@ -17,7 +17,7 @@ from mnif_core.export.mesh_files import Up
 from mnif_core.export.surface import instance_surface
 from mnif_core.generative_field import GenerativeField
 from mnif_core.instance_networks import InstanceNetworks
-from mnif_core.raycast import ColouredMesh, look_at_origin, render_views
+from mnif_core.meshes.raycast import ColouredMesh, look_at_origin, render_views
 from mnif_core.sheets import SHAPE_COLOUR, SHAPE_SCALE
 from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.scenes import SceneSignal

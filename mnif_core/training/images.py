@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mnif_core.signals.image_files import load_images
+from mnif_core.data.image_files import load_images
 from mnif_core.signals.images import ImageObservations
 from mnif_core.training.trainer import Trainer
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mnif_core.signals.voxel_files import load_voxels
+from mnif_core.data.voxel_files import load_voxels
 from mnif_core.signals.voxels import VoxelObservations
 from mnif_core.training.trainer import Trainer
 

@@ -11,12 +11,12 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from mnif_core.data.srn_files import list_instances
 from mnif_core.mixture import MixtureConfig, MixtureSiren
 from mnif_core.presets import PRESETS
 from mnif_core.prior import LatentPrior, PriorConfig
 from mnif_core.signals.images import ImageObservations, ImageSignal
 from mnif_core.signals.scenes import SceneSignal
-from mnif_core.signals.srn_files import list_instances
 from mnif_core.signals.voxels import VoxelObservations, VoxelSignal
 from mnif_core.training.stages import FieldStage, PriorStage
 from tests.benchmarks import reference

@@ -9,9 +9,9 @@ import torch
 
 from mnif_core import GenerativeField
 from mnif_core.cli import main
+from mnif_core.data.image_files import load_images
 from mnif_core.errors import ConfigError
 from mnif_core.neighbour_sampling import sample_between_neighbours
-from mnif_core.signals.image_files import load_images
 from tests.core.test_cli import save_field
 
 

@@ -8,12 +8,12 @@ import torch
 from PIL import Image
 
 from mnif_core.cli import main
+from mnif_core.data.posed_views import read_posed_views
 from mnif_core.errors import ConfigError, DataError
 from mnif_core.fitted_scenes import fitted_names, read_fitted
 from mnif_core.generative_field import GenerativeField
 from mnif_core.mixture import MixtureConfig, MixtureSiren
 from mnif_core.scene_fitting import SceneFitting, TargetViews, find_scene, fit_scenes, nearest_training_scene
-from mnif_core.signals.posed_views import read_posed_views
 from mnif_core.signals.scenes import SceneSignal
 from tests.core.test_cli import save_field
 

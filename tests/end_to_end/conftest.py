@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mnif_core.demo.car_scenes import make_demo_cars
+from mnif_core.data.demo.car_scenes import make_demo_cars
 
 FIT_STEPS, PRIOR_STEPS = 120, 60
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from mnif_core.cli import main
-from mnif_core.demo.car_scenes import make_demo_cars
+from mnif_core.data.demo.car_scenes import make_demo_cars
 from mnif_core.generative_field import GenerativeField
 from tests.end_to_end.conftest import FIT_STEPS, PRIOR_STEPS, Finished, Tools, short_run
 

@@ -13,8 +13,8 @@ import torch
 from nerfstudio.cameras.cameras import Cameras
 from PIL import Image
 
+from mnif_core.data.srn_files import list_instances, read_instance
 from mnif_core.errors import DataError
-from mnif_core.signals.srn_files import list_instances, read_instance
 from mnif_nerfstudio import scene_cache
 from mnif_nerfstudio.scene_store import PixelBatch, SceneStore
 from tests.srn_fixture import DISTANCE, noise_on_white, write_picture, write_srn

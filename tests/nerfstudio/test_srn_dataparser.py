@@ -14,8 +14,8 @@ from nerfstudio.cameras.cameras import CameraType
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from PIL import Image
 
+from mnif_core.data.srn_files import list_instances, read_instance, split_views
 from mnif_core.errors import DataError
-from mnif_core.signals.srn_files import list_instances, read_instance, split_views
 from mnif_nerfstudio.srn_dataparser import SrnDataParserConfig, SrnDataParserSpecification
 from tests.srn_fixture import DISTANCE, look_at_origin, write_srn
 

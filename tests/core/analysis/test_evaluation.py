@@ -15,8 +15,8 @@ from mnif_core.analysis.evaluation_config import EvaluationConfig
 from mnif_core.analysis.image_evaluation import ImageSubject
 from mnif_core.analysis.splits import splits
 from mnif_core.cli import main
+from mnif_core.data.image_files import load_images
 from mnif_core.metrics.extractors import Extractor, module_extractor
-from mnif_core.signals.image_files import load_images
 from mnif_core.signals.images import ImageObservations
 from mnif_core.signals.voxels import VoxelSignal
 from tests.core.test_cli import save_field

@@ -11,9 +11,9 @@ from jaxtyping import Float, UInt8, jaxtyped
 from PIL import Image
 from torch import Tensor
 
+from mnif_core.data.image_files import demo_photographs, load_images
 from mnif_core.errors import DataError
 from mnif_core.mixture import MixtureConfig, MixtureSiren
-from mnif_core.signals.image_files import demo_photographs, load_images
 from mnif_core.signals.images import ImageObservations, ImageSignal
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnif_core.data.srn_files import checked_pose, common_size
 from mnif_core.errors import DataError
-from mnif_core.signals.srn_files import checked_pose, common_size
 
 PINHOLE = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE")
 DISTORTION = ("k1", "k2", "k3", "k4", "p1", "p2")

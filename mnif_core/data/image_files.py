@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from mnif_core.data.array_files import read_array
+from mnif_core.data.folder_files import read_folder
+from mnif_core.data.picture_files import PICTURE_ERRORS
 from mnif_core.errors import DataError
-from mnif_core.signals.array_files import read_array
-from mnif_core.signals.folder_files import read_folder
 from mnif_core.signals.images import ImageObservations
-from mnif_core.signals.picture_files import PICTURE_ERRORS
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}
 PHOTOGRAPHS, PHOTOGRAPH = 876, 64  # how many are bundled, and the side of each in pixels
@@ -48,7 +48,7 @@ def load_images(data: Any, size: int, skip_bad: bool = False) -> ImageObservatio
 
 def demo_photographs() -> NDArray[np.uint8]:
     """The bundled photographs of t-shirts (CC0), uint8 `[n, 64, 64, 3]`, cut from one sheet."""
-    with resources.files("mnif_core.demo").joinpath("photographs.webp").open("rb") as file:
+    with resources.files("mnif_core.data.demo").joinpath("photographs.webp").open("rb") as file:
         sheet = np.asarray(Image.open(file).convert("RGB"))
     rows, columns = sheet.shape[0] // PHOTOGRAPH, sheet.shape[1] // PHOTOGRAPH
     tiles = (

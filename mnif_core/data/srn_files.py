@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mnif_core.data.picture_files import PICTURE_ERRORS
 from mnif_core.errors import DataError
-from mnif_core.signals.picture_files import PICTURE_ERRORS
 
 IMAGES = {".png", ".jpg", ".jpeg"}
 SPLITS = ("_train", "_val", "_test")

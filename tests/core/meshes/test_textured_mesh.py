@@ -11,12 +11,12 @@ from PIL import Image
 from trimesh.visual import ColorVisuals, TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
+from mnif_core.data.srn_files import read_instance
+from mnif_core.data.srn_writer import sample_poses, write_instance
 from mnif_core.errors import DataError
-from mnif_core.raycast import look_at_origin, render_views
+from mnif_core.meshes.raycast import look_at_origin, render_views
+from mnif_core.meshes.textured_mesh import read_textured_mesh
 from mnif_core.rendering import pixel_directions
-from mnif_core.signals.srn_files import read_instance
-from mnif_core.signals.srn_writer import sample_poses, write_instance
-from mnif_core.textured_mesh import read_textured_mesh
 
 FACES = np.array([[255, 0, 0], [0, 255, 255], [0, 255, 0], [255, 0, 255], [0, 0, 255], [255, 255, 0]])  # +x -x +y ...
 

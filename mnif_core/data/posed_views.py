@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mnif_core.data.picture_files import decode
+from mnif_core.data.srn_files import is_instance, read_instance
+from mnif_core.data.transforms_files import read_transforms
 from mnif_core.errors import DataError
-from mnif_core.signals.picture_files import decode
-from mnif_core.signals.srn_files import is_instance, read_instance
-from mnif_core.signals.transforms_files import read_transforms
 
 TRANSFORMS = ("transforms.json", "transforms_train.json")  # nerfstudio's, Blender's
 

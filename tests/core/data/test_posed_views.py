@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mnif_core.data.posed_views import read_posed_views
 from mnif_core.errors import DataError
-from mnif_core.signals.posed_views import read_posed_views
 from tests.srn_fixture import write_srn
 
 SIZE, VIEWS = 16, 4

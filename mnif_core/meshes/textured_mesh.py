@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnif_core.errors import DataError
-from mnif_core.raycast import Painter, brightness
-from mnif_core.srgb import from_linear
+from mnif_core.meshes.raycast import Painter, brightness
+from mnif_core.meshes.srgb import from_linear
 
 if TYPE_CHECKING:
     import trimesh

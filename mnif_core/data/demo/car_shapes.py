@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mnif_core.raycast import ColouredMesh
+from mnif_core.meshes.raycast import ColouredMesh
 
 Array = NDArray[np.float64]
 

@@ -15,10 +15,10 @@ import numpy as np
 from rich.progress import track
 
 from mnif_core.atomic import whole_folder, write_json
+from mnif_core.data.srn_writer import HIGHEST, sample_poses, write_instance
+from mnif_core.data.voxel_files import MESHES
 from mnif_core.errors import ConfigError, DataError, MnifError, OutputError
-from mnif_core.signals.srn_writer import HIGHEST, sample_poses, write_instance
-from mnif_core.signals.voxel_files import MESHES
-from mnif_core.textured_mesh import Up, read_textured_mesh
+from mnif_core.meshes.textured_mesh import Up, read_textured_mesh
 
 LOWEST = {"hemisphere": 0.0, "sphere": -HIGHEST}
 

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from mnif_core.demo.car_shapes import car_mesh, sample_paint, sample_shape
+from mnif_core.data.demo.car_shapes import car_mesh, sample_paint, sample_shape
+from mnif_core.data.srn_writer import sample_poses, write_instance
 from mnif_core.errors import ConfigError, DataError
 from mnif_core.signals.spiral import spiral
-from mnif_core.signals.srn_writer import sample_poses, write_instance
 
 VERSION = 1
 """Raise it whenever the pictures change: older sets are then made again."""

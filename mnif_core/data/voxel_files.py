@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import track
 
+from mnif_core.data.array_files import read_array
+from mnif_core.data.folder_files import read_folder
+from mnif_core.data.surface_points import POINTS, near_surface_cells
+from mnif_core.data.voxelise import voxelise
 from mnif_core.errors import DataError, MnifError
-from mnif_core.signals.array_files import read_array
-from mnif_core.signals.folder_files import read_folder
-from mnif_core.signals.surface_points import POINTS, near_surface_cells
-from mnif_core.signals.voxelise import voxelise
 from mnif_core.signals.voxels import VoxelObservations, VoxelSignal
 
 MESHES = {".obj", ".ply", ".stl", ".glb", ".gltf", ".off", ".3mf", ".dae"}
@@ -72,7 +72,7 @@ def from_grids(grids: Sequence[NDArray[np.bool_]], names: Sequence[str]) -> Voxe
 def _demo_cars(resolution: int) -> VoxelObservations:
     import trimesh
 
-    from mnif_core.demo.car_shapes import car_mesh, sample_paint, sample_shape
+    from mnif_core.data.demo.car_shapes import car_mesh, sample_paint, sample_shape
 
     def solid(car: int) -> NDArray[np.bool_]:
         rng = np.random.default_rng([0, car])

@@ -7,9 +7,9 @@ import pytest
 import trimesh
 
 from mnif_core.cli import main
+from mnif_core.data.mesh_scenes import RenderSettings, render_meshes
+from mnif_core.data.srn_files import list_instances, read_instance
 from mnif_core.errors import ConfigError, DataError
-from mnif_core.mesh_scenes import RenderSettings, render_meshes
-from mnif_core.signals.srn_files import list_instances, read_instance
 
 
 def write_meshes(root: Path) -> Path:

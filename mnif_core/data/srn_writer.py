@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnif_core.raycast import FOCAL_SHARE, Surface, look_at_origin, render_views
+from mnif_core.meshes.raycast import FOCAL_SHARE, Surface, look_at_origin, render_views
 
 HIGHEST = 80.0  # degrees above and below the horizon that views are spread over
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnif_core import raycast
-from mnif_core.demo import car_scenes
-from mnif_core.demo.car_scenes import default_demo_root, make_demo_cars
-from mnif_core.demo.car_shapes import BODY_TYPES, CarPaint, ColouredMesh, car_mesh, sample_paint, sample_shape
+from mnif_core.data.demo import car_scenes
+from mnif_core.data.demo.car_scenes import default_demo_root, make_demo_cars
+from mnif_core.data.demo.car_shapes import BODY_TYPES, CarPaint, ColouredMesh, car_mesh, sample_paint, sample_shape
 from mnif_core.errors import ConfigError, DataError
+from mnif_core.meshes import raycast
 
 CARS, VIEWS, SIZE, SEED = 6, 8, 48, 3
 

@@ -1,0 +1,1 @@
+"""From files to observations: one reader a format, and the sets that are made here."""

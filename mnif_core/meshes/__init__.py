@@ -1,0 +1,1 @@
+"""Meshes as they come, and pictures of them."""
