@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from rich.progress import track
 from safetensors.numpy import save_file
 
-from mnif_core.data.picture_files import decode
+from mnif_core.data.picture_files import decode, one_size
 from mnif_core.data.srn_files import Instance, read_instance
 from mnif_core.errors import DataError
 
-FORMAT = 2
+FORMAT = 3
 ARRAYS = ("images.npy", "foreground.npy", "cameras.safetensors")
 BACKGROUND = 250  # a pixel whose channels all reach this is background
 THREADS = 4
@@ -95,19 +95,13 @@ def cached(instances: Sequence[Path], cache: Path) -> Path:
 
 def _build(paths: Sequence[Path], folder: Path) -> None:
     instances = [read_instance(path) for path in track(paths, "Reading cameras", console=CONSOLE, transient=True)]
-    first = instances[0]
-    for path, instance in zip(paths, instances, strict=True):
-        if (instance.width, instance.height) != (first.width, first.height):
-            raise DataError(
-                f"{path}: {instance.width} x {instance.height} pixels among scenes of {first.width} x {first.height}; "
-                "bring all to one size"
-            )
+    width, height = one_size(paths, [(instance.width, instance.height) for instance in instances], "scenes")
     counts = [len(instance.image_filenames) for instance in instances]
     files = [file for instance in instances for file in instance.image_filenames]
     cameras = {
         "camera_to_worlds": np.concatenate([instance.camera_to_worlds for instance in instances]),
         "intrinsics": np.repeat(np.stack([_intrinsics(i) for i in instances]), counts, axis=0),
-        "foreground_offsets": _pack(files, first.height, first.width, folder),
+        "foreground_offsets": _pack(files, height, width, folder),
         "views_per_scene": np.array(counts, dtype=np.int64),
     }
     save_file(cameras, folder / "cameras.safetensors")

@@ -44,6 +44,8 @@ class Image(Training):
     preset: str = "image-tiny"
     """image-tiny, image-s, image-l, image-table-4, image-table-5, image-table-6; of other modulations image-functa,
     image-gem, image-tiny-functa, image-tiny-hypernetwork."""
+    background: str = "white"
+    """Colour that transparent pixels are laid over: white, black, or one like #808080; kept with the field."""
 
     def run_command(self) -> None:
         """Do it."""

@@ -48,7 +48,7 @@ def rgba(picture: Image.Image, where: str) -> NDArray[np.uint8]:
 def unreadable(where: str, error: Exception) -> DataError:
     """The one line for a picture that cannot be decoded."""
     reason = " ".join(str(error).split()) or type(error).__name__
-    return DataError(f"{where}: not a readable picture ({reason}); restore or remove it")
+    return DataError(f"{where}: truncated or damaged picture ({reason}); restore it, or remove it")
 
 
 def _sixteen_bits(picture: Image.Image) -> NDArray[np.uint8]:

@@ -1,18 +1,15 @@
 """Scenes on disk in SRN layout (Sitzmann et al. 2019): every instance has `rgb/`, `pose/` and `intrinsics.txt`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from mnif_core.data.picture_files import PICTURE_ERRORS
+from mnif_core.data.picture_files import SUFFIXES, common_size
 from mnif_core.errors import DataError
 
-IMAGES = {".png", ".jpg", ".jpeg"}
 SPLITS = ("_train", "_val", "_test")
 RIGID_TOLERANCE = 1e-3
 
@@ -84,7 +81,7 @@ def list_views(instance: Path) -> tuple[list[Path], list[Path]]:
     Raises:
         DataError: no pictures, no poses, two pictures of one name, or one without the other.
     """
-    pictures = [p for p in _entries(instance / "rgb") if p.suffix.lower() in IMAGES]
+    pictures = [p for p in _entries(instance / "rgb") if p.suffix.lower() in SUFFIXES]
     if not pictures:
         raise DataError(f"{instance / 'rgb'}: no pictures; put the views here as .png")
     if not (instance / "pose").is_dir():
@@ -147,35 +144,6 @@ def read_intrinsics(path: Path) -> tuple[float, float, float, int, int]:
             f"{path}: missing or malformed; write 'focal cx cy 0.' in its first line and 'height width' in its last"
         )
     return focal, cx, cy, height, width
-
-
-def image_size(path: Path) -> tuple[int, int]:
-    """Width and height from the header.
-
-    Raises:
-        DataError: not a picture.
-    """
-    try:
-        with Image.open(path) as picture:
-            return picture.size
-    except PICTURE_ERRORS as error:
-        raise DataError(f"{path}: not a readable picture; restore the file or remove the view and its pose") from error
-
-
-def common_size(pictures: Sequence[Path]) -> tuple[int, int]:
-    """Width and height of all `pictures`, from their headers.
-
-    Raises:
-        DataError: not a picture, or one of another size.
-    """
-    width, height = image_size(pictures[0])
-    for picture in pictures[1:]:
-        size = image_size(picture)
-        if size != (width, height):
-            raise DataError(
-                f"{picture}: {size[0]} x {size[1]} pixels among views of {width} x {height}; bring all to one size"
-            )
-    return width, height
 
 
 def read_instance(path: Path) -> Instance:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnif_core.data.srn_files import checked_pose, common_size
+from mnif_core.data.picture_files import common_size
+from mnif_core.data.srn_files import checked_pose
 from mnif_core.errors import DataError
 
 PINHOLE = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE")

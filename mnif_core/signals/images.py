@@ -15,7 +15,7 @@ from mnif_core.instance_networks import InstanceNetworks
 
 @dataclass(frozen=True)
 class ImageSignal:
-    """Size of the pictures. Coordinates run from -1 to 1, the outermost pixels' centres included (authors' code)."""
+    """Size and background. Coordinates run from -1 to 1, the outermost pixels' centres included (authors' code)."""
 
     kind: ClassVar[str] = "image"
     in_dim: ClassVar[int] = 2
@@ -26,6 +26,8 @@ class ImageSignal:
     """Columns, in pixels."""
     channels: int = 3
     """Values of a pixel: 1 grey, 3 RGB."""
+    background: str = "white"
+    """Colour that was laid behind transparent pixels, and is again where others are read."""
 
     @property
     def out_dim(self) -> int:
@@ -74,12 +76,14 @@ class ImageObservations:
     Args:
         images: uint8 `[n, height, width, k]`.
         names: one per image.
+        background: colour that was laid behind transparent pixels.
     """
 
-    def __init__(self, images: Tensor, names: Sequence[str]) -> None:
+    def __init__(self, images: Tensor, names: Sequence[str], background: str = "white") -> None:
         self.images = images
         self.names = list(names)
-        self.signal = ImageSignal(*images.shape[1:])
+        height, width, channels = images.shape[1:]
+        self.signal = ImageSignal(height, width, channels, background)
         self.points = self.signal.height * self.signal.width
         self._grid = self.signal.grid().to(images.device)
 
@@ -96,8 +100,8 @@ class ImageObservations:
 
     def subset(self, index: Sequence[int]) -> "ImageObservations":
         """See `Observations.subset`."""
-        return ImageObservations(self.images[list(index)], [self.names[i] for i in index])
+        return ImageObservations(self.images[list(index)], [self.names[i] for i in index], self.signal.background)
 
     def to(self, device: torch.device) -> "ImageObservations":
         """On `device`, so that a step needs no transfer."""
-        return ImageObservations(self.images.to(device), self.names)
+        return ImageObservations(self.images.to(device), self.names, self.signal.background)

@@ -3,16 +3,27 @@
 from typing import Any
 
 from mnif_core.data.image_files import load_images
+from mnif_core.data.picture_files import BACKGROUND
 from mnif_core.signals.images import ImageObservations
 from mnif_core.training.trainer import Trainer
 
 
 class ImageTrainer(Trainer):
-    """Learns a distribution over images; see `Trainer`, and `load_images` for what `data` may be."""
+    """Learns a distribution over images; see `Trainer`, and `load_images` for what `data` may be.
+
+    Args:
+        settings: of `Trainer`.
+        background: colour that transparency is laid over.
+        named: of `Trainer`.
+    """
 
     modality = "image"
     default_preset = "image-tiny"
 
+    def __init__(self, *settings: Any, background: str = BACKGROUND, **named: Any) -> None:
+        self.background = background
+        super().__init__(*settings, **named)
+
     def observations(self, data: Any, resolution: int, skip_bad: bool) -> ImageObservations:
         """See `load_images`."""
-        return load_images(data, resolution, skip_bad)
+        return load_images(data, resolution, skip_bad, self.background)
