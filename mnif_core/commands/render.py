@@ -26,7 +26,10 @@ class RenderScenes:
         from mnif_core.data.mesh_scenes import render_meshes
 
         result = render_meshes(self.meshes, self.output, self.settings, self.workers)
+        for line in result.notes:
+            print(f"note: {line}")
         for line in result.bad:
             print(f"skipped: {line}")
         counts = f"{result.rendered} rendered, {result.present} were there, {len(result.bad)} skipped"
+        counts += f", {len(result.notes)} with notes" if result.notes else ""
         print(f"meshes: {counts} | {self.output}", flush=True)

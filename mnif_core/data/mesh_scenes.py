@@ -15,10 +15,12 @@ import numpy as np
 from rich.progress import track
 
 from mnif_core.atomic import whole_folder, write_json
+from mnif_core.data.notes import collected_notes
 from mnif_core.data.srn_writer import HIGHEST, sample_poses, write_instance
 from mnif_core.data.voxel_files import MESHES
 from mnif_core.errors import ConfigError, DataError, MnifError, OutputError
-from mnif_core.meshes.textured_mesh import Up, read_textured_mesh
+from mnif_core.meshes.parts import Up
+from mnif_core.meshes.textured_mesh import read_textured_mesh
 
 LOWEST = {"hemisphere": 0.0, "sphere": -HIGHEST}
 
@@ -62,6 +64,8 @@ class RenderedMeshes:
     """Instances that an earlier call had finished."""
     bad: list[str]
     """One line for each mesh that was skipped."""
+    notes: list[str]
+    """One line for each mesh rendered now that is not drawn as its file says."""
 
 
 def render_meshes(
@@ -86,13 +90,15 @@ def render_meshes(
     folders = _instance_folders(meshes, output, settings)
     _require_same_settings(output, settings)
     left = {mesh: folder for mesh, folder in folders.items() if not folder.exists()}
-    bad = []
+    bad: list[str] = []
+    notes: list[str] = []
     with ProcessPoolExecutor(workers or os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
         tasks = [pool.submit(_render, mesh, folder, settings) for mesh, folder in left.items()]
         try:
             for task in track(as_completed(tasks), "Rendering meshes", total=len(tasks)):
-                problem = task.result()
+                problem, said = task.result()
                 bad += [] if problem is None else [problem]
+                notes += said
         except BrokenProcessPool as error:
             raise DataError(
                 f"{meshes}: a process died, of too little memory or of a mesh that its reader cannot bear; "
@@ -102,26 +108,27 @@ def render_meshes(
             pool.shutdown(cancel_futures=True)
     if len(bad) == len(folders):
         raise DataError(f"{meshes}: none of its {len(bad)} meshes could be rendered; the first: {bad[0]}")
-    return RenderedMeshes(len(left) - len(bad), len(folders) - len(left), sorted(bad))
+    return RenderedMeshes(len(left) - len(bad), len(folders) - len(left), sorted(bad), sorted(notes))
 
 
-def _render(mesh: Path, folder: Path, settings: RenderSettings) -> str | None:
-    """Render one mesh; what is wrong with it, if anything.
+def _render(mesh: Path, folder: Path, settings: RenderSettings) -> tuple[str | None, list[str]]:
+    """Render one mesh; what is wrong with it, if anything, and what is to be said of it.
 
     Raises:
         OutputError: the place cannot be written to.
     """
     rng = np.random.default_rng([settings.seed, zlib.crc32(folder.name.encode())])
     try:
-        read = read_textured_mesh(mesh, settings.up)
+        with collected_notes() as notes:
+            read = read_textured_mesh(mesh, settings.up)
         poses = sample_poses(rng, settings.views, LOWEST[settings.cameras])
         with whole_folder(folder) as scratch:
             write_instance(scratch, read, poses, settings.size)
     except OutputError:
         raise
     except MnifError as error:
-        return str(error)
-    return None
+        return str(error), []
+    return None, notes
 
 
 def _instance_folders(meshes: Path, output: Path, settings: RenderSettings) -> dict[Path, Path]:

@@ -65,3 +65,19 @@ def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main(["render-scenes", str(meshes), str(tmp_path / "file" / "out")]) == 1
     error = capsys.readouterr().err
     assert "cannot be written" in error and error.count("\n") == 1
+
+
+def test_what_is_left_out_is_said_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    meshes = tmp_path / "shapes"
+    meshes.mkdir()
+    trimesh.creation.box((1, 2, 3)).export(meshes / "plain.stl")
+    corners = "v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\n"
+    for name in ("a", "b"):
+        (meshes / f"{name}.obj").write_text(f"mtllib {name}.mtl\n{corners}usemtl x\nf 1/1 2/1 3/1\n")
+        (meshes / f"{name}.mtl").write_text("newmtl x\nmap_Kd gone.png\nKe 1 1 1\n")
+    command = ["render-scenes", str(meshes), str(tmp_path / "out"), "--views", "1", "--size", "8", "--workers", "1"]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    for name in ("a", "b"):
+        assert said.count(f"note: {meshes / name}.obj: emission left out; texture 'gone.png' is missing\n") == 1
+    assert "meshes: 3 rendered, 0 were there, 0 skipped, 2 with notes" in said

@@ -1,0 +1,135 @@
+"""PLY, STL, 3MF and Collada: geometry and colours as trimesh reads them, and what it leaves out."""
+
+import logging
+import re
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnif_core.errors import DataError
+from mnif_core.meshes.parts import Material, Part, Texture, corner_normals
+from mnif_core.meshes.srgb import to_linear
+from mnif_core.meshes.surroundings import Surroundings
+
+HEAD = 1 << 20  # bytes of a 3MF model in which its materials stand, if it has any
+
+
+def read_coloured(around: Surroundings) -> list[Part]:
+    """Parts of any format that trimesh reads; colours in such files are as displayed, not linear.
+
+    Raises:
+        DataError: not readable.
+    """
+    import trimesh
+
+    path = around.path
+    kind = path.suffix.lower()[1:]
+    checks = {"ply": _require_whole, "dae": _note_axis, "3mf": _note_colours}
+    if kind in checks:
+        checks[kind](around)
+    with path.open("rb") as opened, _quiet():
+        scene = trimesh.load_scene(opened, file_type=kind, resolver=around)  # type: ignore[arg-type]
+    parts = []
+    for mesh in scene.dump():
+        if isinstance(mesh, trimesh.Trimesh) and len(mesh.faces):
+            parts.append(_part(around, mesh))
+    return parts
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Trimesh logs stack traces of what is missing, which is said here in its own way."""
+    logger = logging.getLogger("trimesh")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _require_whole(around: Surroundings) -> None:
+    """Refuse a PLY header that counts more than the file can hold: a value takes at least one byte.
+
+    Raises:
+        DataError: it does, or it has no end.
+    """
+    content = around.path.read_bytes()
+    head, end, _ = content.partition(b"end_header")
+    counts = [int(count) for count in re.findall(rb"^\s*element\s+\S+\s+(-?\d+)", head, re.M)]
+    if not end or any(count < 0 for count in counts) or sum(counts) > len(content):
+        raise DataError(
+            f"{around.path}: not a readable mesh (cut short, or its header is damaged); repair or remove it"
+        )
+
+
+def _note_axis(around: Surroundings) -> None:
+    """Remember which axis a Collada file says is up."""
+    found = re.search(rb"<up_axis>\s*([XYZ])_UP", around.path.read_bytes())
+    if found is not None and found[1] == b"X":
+        around.say("its up axis x is not turned")
+    elif found is not None:
+        around.up = "z" if found[1] == b"Z" else "y"
+
+
+def _note_colours(around: Surroundings) -> None:
+    """Say that a 3MF file has colours, which trimesh does not read."""
+    with zipfile.ZipFile(around.path) as archive:
+        for name in archive.namelist():
+            if name.lower().endswith(".model"):
+                with archive.open(name) as opened:
+                    head = opened.read(HEAD)
+                if re.search(rb"<(\w+:)?(basematerials|colorgroup|texture2dgroup)\b", head):
+                    around.say("colours left out; bring it as .glb or .obj to have them")
+
+
+def _part(around: Surroundings, mesh: Any) -> Part:
+    """One mesh of trimesh's."""
+    from trimesh.visual.color import to_rgba
+
+    visual, faces = mesh.visual, np.asarray(mesh.faces, np.int64)
+    vertices = np.asarray(mesh.vertices, np.float64)
+    material, colours, places = Material(), None, None
+    painted: NDArray[Any] | None = None
+    if visual.kind == "vertex":
+        painted = np.asarray(visual.vertex_colors)[faces]
+    elif visual.kind == "face":
+        painted = np.repeat(np.asarray(visual.face_colors)[:, None], 3, axis=1)
+    elif visual.kind == "texture":
+        material = _material(around, visual.material)
+        if visual.uv is None or len(visual.uv) != len(vertices):
+            if material.texture is not None:
+                around.say("textures left out where there are no texture coordinates")
+            material = Material(material.factor, None, material.cutoff)
+        else:
+            places = np.asarray(visual.uv, np.float64)[faces][..., :2]
+        attribute = visual.vertex_attributes.get("color")
+        if attribute is not None and material.texture is None:
+            painted = np.asarray(to_rgba(attribute))[faces]
+    if painted is not None:
+        share = painted / 255.0
+        colours = np.concatenate([to_linear(share[..., :3]), share[..., 3:]], -1)
+        material = Material((1.0,) * 4)
+    return Part(vertices, faces, corner_normals(vertices, faces), material, colours, places)
+
+
+def _material(around: Surroundings, material: Any) -> Material:
+    """Of trimesh's kinds: physically based, from Collada, or simple, from PLY."""
+    if hasattr(material, "baseColorTexture"):
+        image, factor, opaque = material.baseColorTexture, material.baseColorFactor, material.alphaMode == "OPAQUE"
+    else:
+        image, factor, opaque = material.image, None, False
+        if image is None or not around.given:  # trimesh makes one up where there are places but no picture
+            return Material()
+    colour = np.ones(4) if factor is None else np.asarray(factor, np.float64) / 255.0
+    texture = None
+    if image is not None:
+        try:
+            texture = Texture(around.shrunk(image, str(image.info.get("file_path", "picture")), not opaque))
+        except DataError as error:
+            around.say(str(error))
+    return Material((*to_linear(colour[:3]).tolist(), float(colour[3])), texture, 0.0 if opaque else 0.5)
