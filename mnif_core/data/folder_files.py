@@ -1,5 +1,6 @@
 """Folders of files, one instance each, searched with all below them."""
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TypeVar
 
 from rich.progress import track
 
-from mnif_core.data.notes import collected_notes, note
+from mnif_core.data.notes import collected_notes
 from mnif_core.errors import DataError
 
 Item = TypeVar("Item")
@@ -56,7 +57,7 @@ def read_folder(
             if not skip_bad:
                 raise DataError(f"{error}, or pass --skip-bad") from error
     for line in said:
-        note(line)
+        print(line, file=sys.stderr)
     if not items:
         raise DataError(f"{folder}: none of its {len(files)} {what} is readable; replace them")
     if said:

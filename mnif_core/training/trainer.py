@@ -88,6 +88,7 @@ class Trainer:
             raise DataError(f"{data}: holds {len(everything.names)} instances; a distribution needs at least 4")
         self.identity = {
             "preset": json.loads(json.dumps(asdict(self.preset))),
+            "signal": asdict(everything.signal),
             "seed": seed,
             "instances": len(everything.names),
             "processes": self.fabric.world_size,
