@@ -5,13 +5,14 @@ import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnif_core.errors import DataError
-from mnif_core.meshes.parts import Material, Part, Texture, corner_normals
+from mnif_core.meshes.parts import OPAQUE, Material, Part, Texture, corner_normals
 from mnif_core.meshes.srgb import to_linear
 from mnif_core.meshes.surroundings import Surroundings
 
@@ -32,7 +33,12 @@ def read_coloured(around: Surroundings) -> list[Part]:
     if kind in checks:
         checks[kind](around)
     with path.open("rb") as opened, _quiet():
-        scene = trimesh.load_scene(opened, file_type=kind, resolver=around)  # type: ignore[arg-type]
+        # not processed: trimesh would make one of vertices that differ in colour
+        scene = trimesh.load_scene(opened, file_type=kind, resolver=around, process=False)  # type: ignore[arg-type]
+    for mesh in scene.geometry.values():
+        faces = np.asarray(getattr(mesh, "faces", ()))
+        if len(faces) and not 0 <= faces.min() <= faces.max() < len(mesh.vertices):
+            raise DataError(f"{path}: not a readable mesh (faces of vertices that are not there); repair or remove it")
     parts = []
     for mesh in scene.dump():
         if isinstance(mesh, trimesh.Trimesh) and len(mesh.faces):
@@ -93,23 +99,26 @@ def _part(around: Surroundings, mesh: Any) -> Part:
 
     visual, faces = mesh.visual, np.asarray(mesh.faces, np.int64)
     vertices = np.asarray(mesh.vertices, np.float64)
-    material, colours, places = Material(), None, None
+    material, places = Material(), None
     painted: NDArray[Any] | None = None
     if visual.kind == "vertex":
         painted = np.asarray(visual.vertex_colors)[faces]
     elif visual.kind == "face":
         painted = np.repeat(np.asarray(visual.face_colors)[:, None], 3, axis=1)
     elif visual.kind == "texture":
-        material = _material(around, visual.material)
-        if visual.uv is None or len(visual.uv) != len(vertices):
-            if material.texture is not None:
-                around.say("textures left out where there are no texture coordinates")
-            material = Material(material.factor, None, material.cutoff)
-        else:
-            places = np.asarray(visual.uv, np.float64)[faces][..., :2]
+        chosen = _material(around, visual.material)
         attribute = visual.vertex_attributes.get("color")
-        if attribute is not None and material.texture is None:
+        if attribute is not None and chosen is None:
             painted = np.asarray(to_rgba(attribute))[faces]
+        elif attribute is not None:
+            around.say("vertex colours left out, as materials have others")
+        material = chosen or material
+        if visual.uv is not None and len(visual.uv) == len(vertices):
+            places = np.asarray(visual.uv, np.float64)[faces][..., :2]
+        elif material.texture is not None:
+            around.say("textures left out where there are no texture coordinates")
+            material = replace(material, texture=None)
+    colours = None
     if painted is not None:
         share = painted / 255.0
         colours = np.concatenate([to_linear(share[..., :3]), share[..., 3:]], -1)
@@ -117,19 +126,21 @@ def _part(around: Surroundings, mesh: Any) -> Part:
     return Part(vertices, faces, corner_normals(vertices, faces), material, colours, places)
 
 
-def _material(around: Surroundings, material: Any) -> Material:
-    """Of trimesh's kinds: physically based, from Collada, or simple, from PLY."""
+def _material(around: Surroundings, material: Any) -> Material | None:
+    """Of trimesh's kinds: physically based, from Collada, or simple, from PLY, none where that has no picture."""
     if hasattr(material, "baseColorTexture"):
-        image, factor, opaque = material.baseColorTexture, material.baseColorFactor, material.alphaMode == "OPAQUE"
+        image, factor = material.baseColorTexture, material.baseColorFactor
+    elif around.given:
+        image, factor = material.image, None
     else:
-        image, factor, opaque = material.image, None, False
-        if image is None or not around.given:  # trimesh makes one up where there are places but no picture
-            return Material()
+        return None  # trimesh makes a picture up where there are places in one
     colour = np.ones(4) if factor is None else np.asarray(factor, np.float64) / 255.0
+    if 0 < colour[3] < 1:
+        around.say(f"what is half transparent ({colour[3]:.2g}) is {'opaque' if colour[3] >= OPAQUE else 'not drawn'}")
     texture = None
     if image is not None:
         try:
-            texture = Texture(around.shrunk(image, str(image.info.get("file_path", "picture")), not opaque))
+            texture = Texture(around.shrunk(image, str(image.info.get("file_path", "picture")), alpha=False))
         except DataError as error:
             around.say(str(error))
-    return Material((*to_linear(colour[:3]).tolist(), float(colour[3])), texture, 0.0 if opaque else 0.5)
+    return Material((*to_linear(colour[:3]).tolist(), float(colour[3])), texture)

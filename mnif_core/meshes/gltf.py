@@ -12,7 +12,7 @@ from mnif_core.meshes.gltf_materials import Look, read_look
 from mnif_core.meshes.parts import Array, Material, Part, flat_normals
 from mnif_core.meshes.surroundings import Surroundings
 
-MOST_TRIANGLES = 30_000_000  # of all instances: a small file can name one mesh very often
+MOST_TRIANGLES = 1 << 20  # of all instances, or one a byte: a small file can name one mesh very often
 DEEPEST = 500  # nodes within nodes
 
 
@@ -40,8 +40,10 @@ def read_gltf(around: Surroundings) -> list[Part]:
             if placed.faces is None:
                 continue
             triangles += len(placed.faces)
-            if triangles > MOST_TRIANGLES:
-                raise DataError(f"{around.path}: more than {MOST_TRIANGLES} triangles; export it with fewer")
+            if triangles > max(MOST_TRIANGLES, file.size):
+                raise DataError(
+                    f"{around.path}: its instances have {triangles} triangles and more; export it with fewer"
+                )
             transform = _skinned(file, node, primitive, worlds) if "skin" in node else world
             parts.append(placed.part(transform, looks))
     return [part for part in parts if len(part.triangles)]

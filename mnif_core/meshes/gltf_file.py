@@ -39,7 +39,7 @@ class GltfFile:
         self.around = around
         content = around.path.read_bytes()
         self.binary: bytes | None = None
-        self.size = len(content)
+        self.size = len(content)  # bytes of the file and of all that was read beside it
         text = self._unpacked(content) if content[:4] == b"glTF" else content
         self.json: dict[str, Any] = json.loads(text.decode("utf-8-sig"))
         if not isinstance(self.json, dict) or not isinstance(self.json.get("asset"), dict):
@@ -120,6 +120,7 @@ class GltfFile:
             if not 0 <= int(buffer["byteLength"]) <= len(content):
                 raise self._bad(f"buffers[{index}] is cut short: {len(content)} of {buffer['byteLength']} bytes")
             self._buffers[index] = content
+            self.size += 0 if uri is None else len(content)
         return self._buffers[index]
 
     def view(self, index: Any) -> tuple[memoryview, int]:

@@ -93,12 +93,13 @@ class Part:
 
 
 def corner_normals(vertices: Array, triangles: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Normals `[t, 3, 3]`: of the vertex, but of the triangle itself where the surface has an edge."""
+    """Normals `[t, 3, 3]`: of the place, but of the triangle itself where the surface has an edge."""
     import trimesh
 
     mesh = trimesh.Trimesh(vertices, triangles, process=False)
+    mesh.merge_vertices()  # those that differ in colour or texture, or that the format repeats
     flat = np.asarray(mesh.face_normals)[:, None]
-    smooth = np.asarray(mesh.vertex_normals)[triangles]
+    smooth = np.asarray(mesh.vertex_normals)[mesh.faces]
     return np.where((flat * smooth).sum(-1, keepdims=True) > SMOOTH, smooth, flat).astype(np.float32)
 
 

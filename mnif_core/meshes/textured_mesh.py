@@ -83,7 +83,7 @@ def read_textured_mesh(path: Path, up: Up) -> TexturedMesh:
     """
     around = Surroundings(path)
     try:
-        with collected_notes() as lines:
+        with collected_notes() as lines, np.errstate(all="ignore"):  # what is not finite is refused in the end
             parts = _reader(path)(around)
             if not parts:
                 raise DataError(f"{path}: no faces; export it as a mesh, or remove it")
@@ -112,7 +112,7 @@ def _reader(path: Path) -> Callable[[Surroundings], list[Part]]:
 
 def _printable(line: str) -> str:
     """One line, whatever bytes the names in a file have."""
-    return " ".join(line.encode("utf-8", "replace").decode().split())
+    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(line.split()))
 
 
 def _joined(path: Path, parts: list[Part], up: Up) -> TexturedMesh:
@@ -137,7 +137,7 @@ def _joined(path: Path, parts: list[Part], up: Up) -> TexturedMesh:
     return TexturedMesh(
         vertices=(vertices - (low + high) / 2) / diagonal @ turn.T,
         triangles=triangles.astype(np.int64),
-        normals=np.concatenate([part.normals for part in parts]) @ turn.T.astype(np.float32),
+        normals=np.nan_to_num(np.concatenate([part.normals for part in parts])) @ turn.T.astype(np.float32),
         colours=np.concatenate([_coloured(part) for part in parts]),
         places=np.concatenate([_placed(part) for part in parts]),
         textures=textures,
@@ -150,11 +150,11 @@ def _joined(path: Path, parts: list[Part], up: Up) -> TexturedMesh:
 def _coloured(part: Part) -> NDArray[np.float32]:
     """Colours of the corners `[t, 3, 4]`."""
     painted = np.ones((len(part.triangles), 3, 4)) if part.colours is None else part.colours
-    return (painted * part.material.factor).astype(np.float32)
+    return np.nan_to_num(painted * part.material.factor).astype(np.float32)
 
 
 def _placed(part: Part) -> NDArray[np.float32]:
     """Of the corners `[t, 3, 2]`."""
     if part.places is None:
         return np.zeros((len(part.triangles), 3, 2), np.float32)
-    return np.clip(part.places, -FURTHEST, FURTHEST).astype(np.float32)
+    return np.clip(np.nan_to_num(part.places), -FURTHEST, FURTHEST).astype(np.float32)

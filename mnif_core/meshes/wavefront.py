@@ -1,6 +1,7 @@
 """Wavefront's `.obj` files: triangles by material, with textures or vertex colours."""
 
 import re
+from collections.abc import Sized
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,12 +24,13 @@ def read_wavefront(around: Surroundings) -> list[Part]:
         DataError: a line that cannot be read.
     """
     text = around.path.read_bytes().decode("utf-8-sig", "surrogateescape")
-    lines = re.split(r"\r\n|[\r\n]", re.sub(r"\\[ \t]*(\r\n|\n)", " ", text))
+    lines = re.sub(r"\\[ \t]*\n", " ", text.replace("\r\n", "\n").replace("\r", "\n")).split("\n")
     points, places, normals = [], [], []
     corners: list[tuple[int, int, int]] = []  # vertex, place, normal; three a triangle
     wearing: list[int] = []  # material of each triangle
     names: dict[str, int] = {}
     libraries: list[str] = []
+    known: dict[str, tuple[int, int, int]] = {}  # corners by their text: each stands in several faces
     current = -1
     for number, line in enumerate(lines, 1):
         words = line.partition("#")[0].split()
@@ -43,8 +45,7 @@ def read_wavefront(around: Surroundings) -> list[Part]:
             elif key == "vn":
                 normals.append((float(words[1]), float(words[2]), float(words[3])))
             elif key == "f":
-                counts = len(points), len(places), len(normals)
-                face = [_corner(word, counts) for word in words[1:]]
+                face = [known.get(word) or _corner(word, points, places, normals, known) for word in words[1:]]
                 for second, third in zip(face[1:], face[2:], strict=False):
                     corners += [face[0], second, third]
                     wearing.append(current)
@@ -80,14 +81,19 @@ def read_wavefront(around: Surroundings) -> list[Part]:
     return parts
 
 
-def _corner(word: str, counts: tuple[int, int, int]) -> tuple[int, int, int]:
+def _corner(
+    word: str, points: Sized, places: Sized, normals: Sized, known: dict[str, tuple[int, int, int]]
+) -> tuple[int, int, int]:
     """`vertex/place/normal`, counted from 1, or backwards from the last one read; as indices from 0."""
     found = [ABSENT] * 3
-    for kind, text in enumerate(word.split("/")[:3]):
+    for kind, (text, read) in enumerate(zip(word.split("/"), (points, places, normals), strict=False)):
         if text:
             index = int(text)
-            found[kind] = index - 1 if index > 0 else counts[kind] + index if index < 0 else ABSENT
-    return found[0], found[1], found[2]
+            found[kind] = index - 1 if index > 0 else len(read) + index if index < 0 else ABSENT
+    corner = found[0], found[1], found[2]
+    if "-" not in word:
+        known[word] = corner
+    return corner
 
 
 def _points(path: Path, points: list[list[float]]) -> tuple[Array, Array | None]:

@@ -83,6 +83,15 @@ def test_face_colours_of_ply(tmp_path: Path) -> None:
     assert (seen(mesh, 0.5, -0.5), seen(mesh, -0.5, 0.5), note) == (RED, GREEN, "")
 
 
+def test_colours_of_vertices_at_one_place_stay_apart(tmp_path: Path) -> None:
+    rows = [(*CORNERS[index], *RED) for index in (0, 1, 2)] + [(*CORNERS[index], *GREEN) for index in (0, 2, 3)]
+    text = "\n".join(" ".join(map(str, row)) for row in rows)
+    head, _, _ = ply("uchar", COLOUR).replace("vertex 4", "vertex 6").partition("end_header")
+    (tmp_path / "plate.ply").write_text(f"{head}end_header\n{text}\n3 0 1 2\n3 3 4 5\n")
+    mesh, note = read(tmp_path / "plate.ply")
+    assert (seen(mesh, 0.1, 0.0), seen(mesh, 0.0, 0.1), note) == (RED, GREEN, "")
+
+
 @pytest.mark.parametrize(
     ("named", "file", "note"),
     [
@@ -195,7 +204,7 @@ def test_what_has_no_colour_is_grey(kind: str, tmp_path: Path) -> None:
         ("long.ply", ply("uchar", COLOUR).replace("face 2", "face 2000000000")),
         ("open.ply", "ply\nformat ascii 1.0\nelement vertex 4\n"),
         ("far.ply", ply("uchar", COLOUR).replace("3 0 2 3", "3 0 2 99")),
-        ("below.ply", ply("uchar", COLOUR).replace("3 0 2 3", "3 0 2 -99")),
+        ("below.ply", ply("uchar", COLOUR).replace("3 0 2 3", "3 0 2 -1")),
         ("huge.off", f"OFF\n4000000000 2 0\n{VERTICES}\n{FACES}\n"),
         ("far.off", f"OFF\n4 1 0\n{VERTICES}\n3 0 1 99\n"),
         ("other.off", f"4OFF\n4 2 0\n{VERTICES}\n{FACES}\n"),
