@@ -45,9 +45,11 @@ def checked_background(name: str) -> str:
         ConfigError: it is not.
     """
     try:
-        ImageColor.getrgb(name)
-    except (ValueError, AttributeError) as error:
-        raise ConfigError(f"background {name}: no colour; choose white, black, or one like #808080") from error
+        opaque_colour = len(ImageColor.getrgb(name)) == 3
+    except (ValueError, TypeError, AttributeError):
+        opaque_colour = False
+    if not opaque_colour:
+        raise ConfigError(f"background {name}: no colour; choose white, black, or one like #808080")
     return name
 
 

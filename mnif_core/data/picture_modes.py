@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mnif_core.data.notes import note
 from mnif_core.errors import DataError
 
 SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N")
@@ -31,7 +32,7 @@ def rgba(picture: Image.Image, where: str) -> NDArray[np.uint8]:
         raise DataError(f"{where}: a plane of 16 bits for each colour; save the colours interleaved, or as .png")
     try:
         if picture.mode in SIXTEEN_BITS:
-            return _sixteen_bits(picture)
+            return _sixteen_bits(picture, where)
         if picture.mode == "F":
             return _floats(picture, where)
         if picture.mode == "I":
@@ -51,13 +52,15 @@ def unreadable(where: str, error: Exception) -> DataError:
     return DataError(f"{where}: truncated or damaged picture ({reason}); restore it, or remove it")
 
 
-def _sixteen_bits(picture: Image.Image) -> NDArray[np.uint8]:
+def _sixteen_bits(picture: Image.Image, where: str) -> NDArray[np.uint8]:
     grey = np.asarray(picture).astype(np.uint32)
     tags = _tags(picture)
     white = 2 ** tags.get(BITS_PER_SAMPLE, (16,))[0] - 1
     alpha = np.where(grey == picture.info.get("transparency"), 0, 255)
     if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
         grey = white - grey
+    if 0 < grey.max(initial=0) <= white // 256:
+        note(f"{where}: nearly black, its brightest {grey.max()} of {white}; scale it if it was kept in fewer bits")
     return _grey((grey * 255 + white // 2) // white, alpha)
 
 

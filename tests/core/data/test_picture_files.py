@@ -123,6 +123,7 @@ NOTED: dict[str, tuple[bytes, tuple[int, ...], str]] = {
     "animated PNG": (pages("PNG"), COLOUR, SEVERAL),
     "animated WebP": (pages("WEBP", lossless=True), COLOUR, SEVERAL),
     "TIFF of two pages": (pages("TIFF"), COLOUR, SEVERAL),
+    "8 bits kept in 16": (png(np.full((3, 4), 200, np.uint16)), (1,) * 3, "nearly black, its brightest 200 of 65535"),
     "broken profile": (saved(colour(), "PNG", icc_profile=b"no profile"), COLOUR, PROFILE),
     "profile for grey in colour": (saved(colour(), "PNG", icc_profile=profile(b"GRAY", 1)), COLOUR, PROFILE),
     "profile for RGB in CMYK": (
@@ -246,9 +247,10 @@ def test_transparency_lies_over_the_background(background: str, expected: tuple[
         assert (decode(path, checked_background(background)) == expected).all()
 
 
-def test_a_background_is_a_colour() -> None:
-    with pytest.raises(ConfigError, match="background mauvish: no colour; choose white, black"):
-        checked_background("mauvish")
+@pytest.mark.parametrize("name", ["mauvish", "#ff000080", "", "#12", 5, None])
+def test_a_background_is_a_colour(name: Any) -> None:
+    with pytest.raises(ConfigError, match=f"background {name}: no colour; choose white, black"):
+        checked_background(name)
 
 
 @pytest.mark.parametrize(
