@@ -88,12 +88,7 @@ def look_at_origin(azimuth: float, elevation: float) -> Array:
 
 def render_views(mesh: Surface, poses: Array, size: int) -> NDArray[np.uint8]:
     """Ray-cast a mesh from `poses` `[views, 4, 4]` on white: `[views, size, size, 3]`, smooth edges."""
-    import open3d  # costs seconds and hundreds of megabytes: only those who make a set pay
-
-    tensor = open3d.core.Tensor.from_numpy
-    scene = open3d.t.geometry.RaycastingScene()
-    vertices, triangles = mesh.vertices.astype(np.float32), mesh.triangles.astype(np.uint32)
-    scene.add_triangles(tensor(vertices), tensor(triangles))
+    scene = embree_scene(mesh.vertices, mesh.triangles)
     offsets = (np.arange(size * SUPERSAMPLING) + 0.5) / (size * SUPERSAMPLING) - 0.5
     right, down = np.meshgrid(offsets / FOCAL_SHARE, offsets / FOCAL_SHARE)
     directions = np.stack([right, down, np.ones_like(right)], -1).astype(np.float32)
@@ -104,32 +99,45 @@ def render_views(mesh: Surface, poses: Array, size: int) -> NDArray[np.uint8]:
     for image, pose in zip(images, poses, strict=True):
         window = _window(box, pose, size)
         local = directions[window[0], :, window[1]]
-        rays = np.empty((local.size // 3, 6), np.float32)
-        rays[:, :3], rays[:, 3:] = pose[:3, 3], local.reshape(-1, 3) @ pose[:3, :3].T.astype(np.float32)
-        colours = _trace(scene, rays, paint).reshape(local.shape)
+        turned = local.reshape(-1, 3) @ pose[:3, :3].T.astype(np.float32)
+        colours = _trace(scene, pose[:3, 3].astype(np.float32), turned, paint).reshape(local.shape)
         # Slices are summed one by one: `mean` over two short axes takes three times as long.
         total = sum(colours[:, i, :, j] for i in range(SUPERSAMPLING) for j in range(SUPERSAMPLING))
         image[window] = np.round(total * (255 / SUPERSAMPLING**2))
     return images
 
 
-def _trace(scene: Any, rays: NDArray[np.float32], paint: Painter) -> NDArray[np.float32]:
-    """What `rays` `[rays, 6]` see, `[rays, 3]`, white where it is nothing; those that are seen through move on."""
-    import open3d
+def embree_scene(vertices: NDArray[np.floating], triangles: NDArray[np.integer]) -> Any:
+    """What rays are cast into: triangles `[triangles, 3]` of `vertices` `[vertices, 3]`, in single precision."""
+    from embreex.mesh_construction import TriangleMesh
+    from embreex.rtcore_scene import EmbreeScene
 
-    colours, left = np.ones((len(rays), 3), np.float32), np.arange(len(rays))
+    scene = EmbreeScene()
+    TriangleMesh(scene, vertices.astype(np.float32), triangles.astype(np.int32))
+    return scene
+
+
+def _trace(
+    scene: Any, origin: NDArray[np.float32], directions: NDArray[np.float32], paint: Painter
+) -> NDArray[np.float32]:
+    """What rays from `origin` see along `directions` `[rays, 3]`, white where it is nothing: `[rays, 3]`.
+
+    Rays through a surface that is seen through move on.
+    """
+    colours, left = np.ones((len(directions), 3), np.float32), np.arange(len(directions))
+    origins = np.broadcast_to(origin, directions.shape).copy()
     for _ in range(LAYERS):
-        hits = scene.cast_rays(open3d.core.Tensor.from_numpy(rays[left]), nthreads=1)
-        triangle = hits["primitive_ids"].numpy()
-        seen = np.flatnonzero(triangle != scene.INVALID_ID)
+        hits = scene.run(origins[left], directions[left], output=True)
+        seen = np.flatnonzero(hits["primID"] >= 0)
         left = left[seen]
-        painted = paint(triangle[seen], hits["primitive_uvs"].numpy()[seen], rays[left, 3:])
+        share = np.column_stack([hits["u"][seen], hits["v"][seen]])
+        painted = paint(hits["primID"][seen].astype(np.int64), share, directions[left])
         through = np.isnan(painted[:, 0])
         colours[left[~through]] = painted[~through]
         left = left[through]
         if not len(left):
             break
-        rays[left, :3] += (hits["t_hit"].numpy()[seen][through, None] + BEHIND) * rays[left, 3:]
+        origins[left] += (hits["tfar"][seen][through, None] + BEHIND) * directions[left]
     return colours
 
 
