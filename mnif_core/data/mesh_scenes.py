@@ -22,6 +22,8 @@ from mnif_core.errors import ConfigError, DataError, MnifError, OutputError
 from mnif_core.meshes.parts import Up
 from mnif_core.meshes.textured_mesh import read_textured_mesh
 
+OTHER = {".fbx", ".blend", ".usd", ".usda", ".usdc", ".usdz", ".3ds", ".abc", ".x3d", ".wrl", ".step", ".stp", ".iges"}
+"""Meshes in formats that are not read, which are skipped with a word."""
 LOWEST = {"hemisphere": 0.0, "sphere": -HIGHEST}
 
 
@@ -92,6 +94,7 @@ def render_meshes(
     left = {mesh: folder for mesh, folder in folders.items() if not folder.exists()}
     bad: list[str] = []
     notes: list[str] = []
+    strange = [f"{path}: {path.suffix} is not read; export it as .glb" for path in _files(meshes, OTHER)]
     with ProcessPoolExecutor(workers or os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
         tasks = [pool.submit(_render, mesh, folder, settings) for mesh, folder in left.items()]
         try:
@@ -108,7 +111,7 @@ def render_meshes(
             pool.shutdown(cancel_futures=True)
     if len(bad) == len(folders):
         raise DataError(f"{meshes}: none of its {len(bad)} meshes could be rendered; the first: {bad[0]}")
-    return RenderedMeshes(len(left) - len(bad), len(folders) - len(left), sorted(bad), sorted(notes))
+    return RenderedMeshes(len(left) - len(bad), len(folders) - len(left), sorted(bad + strange), sorted(notes))
 
 
 def _render(mesh: Path, folder: Path, settings: RenderSettings) -> tuple[str | None, list[str]]:
@@ -137,7 +140,7 @@ def _instance_folders(meshes: Path, output: Path, settings: RenderSettings) -> d
     Raises:
         DataError: no mesh there.
     """
-    files = sorted(path for path in meshes.rglob("*") if path.suffix.lower() in MESHES and path.is_file())
+    files = _files(meshes, MESHES)
     if not files:
         raise DataError(f"{meshes}: no meshes here; put {', '.join(sorted(MESHES))} files into it")
     names = ["_".join(file.relative_to(meshes).with_suffix("").parts) for file in files]
@@ -149,6 +152,11 @@ def _instance_folders(meshes: Path, output: Path, settings: RenderSettings) -> d
         split = "test" if draw < settings.test_share else "train"
         folders[file] = output / f"{meshes.resolve().name}_{split}" / name
     return folders
+
+
+def _files(folder: Path, suffixes: set[str]) -> list[Path]:
+    """All below a folder that end in one of `suffixes`, in any case."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
 
 
 def _require_same_settings(output: Path, settings: RenderSettings) -> None:

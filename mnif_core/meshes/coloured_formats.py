@@ -1,8 +1,7 @@
-"""PLY, STL, 3MF and Collada: geometry and colours as trimesh reads them, and what it leaves out."""
+"""PLY, STL and Collada: geometry and colours as trimesh reads them, and what it leaves out."""
 
 import logging
 import re
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,8 +15,6 @@ from mnif_core.meshes.parts import OPAQUE, Material, Part, Texture, corner_norma
 from mnif_core.meshes.srgb import to_linear
 from mnif_core.meshes.surroundings import Surroundings
 
-HEAD = 1 << 20  # bytes of a 3MF model in which its materials stand, if it has any
-
 
 def read_coloured(around: Surroundings) -> list[Part]:
     """Parts of any format that trimesh reads; colours in such files are as displayed, not linear.
@@ -29,7 +26,7 @@ def read_coloured(around: Surroundings) -> list[Part]:
 
     path = around.path
     kind = path.suffix.lower()[1:]
-    checks = {"ply": _require_whole, "dae": _note_axis, "3mf": _note_colours}
+    checks = {"ply": _require_whole, "dae": _note_axis}
     if kind in checks:
         checks[kind](around)
     with path.open("rb") as opened, _quiet():
@@ -80,17 +77,6 @@ def _note_axis(around: Surroundings) -> None:
         around.say("its up axis x is not turned")
     elif found is not None:
         around.up = "z" if found[1] == b"Z" else "y"
-
-
-def _note_colours(around: Surroundings) -> None:
-    """Say that a 3MF file has colours, which trimesh does not read."""
-    with zipfile.ZipFile(around.path) as archive:
-        for name in archive.namelist():
-            if name.lower().endswith(".model"):
-                with archive.open(name) as opened:
-                    head = opened.read(HEAD)
-                if re.search(rb"<(\w+:)?(basematerials|colorgroup|texture2dgroup)\b", head):
-                    around.say("colours left out; bring it as .glb or .obj to have them")
 
 
 def _part(around: Surroundings, mesh: Any) -> Part:

@@ -39,7 +39,7 @@ def read_gltf(around: Surroundings) -> list[Part]:
             placed = _Primitive(file, primitive, weights)
             if placed.faces is None:
                 continue
-            triangles += len(placed.faces)
+            triangles += max(len(placed.faces), len(placed.positions))
             if triangles > max(MOST_TRIANGLES, file.size):
                 raise DataError(
                     f"{around.path}: its instances have {triangles} triangles and more; export it with fewer"

@@ -76,7 +76,7 @@ def read_textured_mesh(path: Path, up: Up) -> TexturedMesh:
 
     Args:
         path: with its materials and textures where it says they are; a texture that is missing is left out.
-        up: axis of the file that points up, unless the file itself says so, as Collada does.
+        up: axis of the file that points up, unless the file or its format says so, as Collada and 3MF do.
 
     Raises:
         DataError: not readable, without faces, not finite, or without extent.
@@ -104,10 +104,11 @@ def _reader(path: Path) -> Callable[[Surroundings], list[Part]]:
     from mnif_core.meshes.coloured_formats import read_coloured
     from mnif_core.meshes.gltf import read_gltf
     from mnif_core.meshes.off import read_off
+    from mnif_core.meshes.three_mf import read_3mf
     from mnif_core.meshes.wavefront import read_wavefront
 
-    readers = {".obj": read_wavefront, ".glb": read_gltf, ".gltf": read_gltf, ".off": read_off}
-    return readers.get(path.suffix.lower(), read_coloured)
+    own = {".obj": read_wavefront, ".glb": read_gltf, ".gltf": read_gltf, ".off": read_off, ".3mf": read_3mf}
+    return own.get(path.suffix.lower(), read_coloured)
 
 
 def _printable(line: str) -> str:

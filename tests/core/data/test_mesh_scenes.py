@@ -75,9 +75,11 @@ def test_what_is_left_out_is_said_and_counted(tmp_path: Path, capsys: pytest.Cap
     for name in ("a", "b"):
         (meshes / f"{name}.obj").write_text(f"mtllib {name}.mtl\n{corners}usemtl x\nf 1/1 2/1 3/1\n")
         (meshes / f"{name}.mtl").write_text("newmtl x\nmap_Kd gone.png\nKe 1 1 1\n")
+    (meshes / "c.FBX").write_text("")
     command = ["render-scenes", str(meshes), str(tmp_path / "out"), "--views", "1", "--size", "8", "--workers", "1"]
     assert main(command) == 0
     said = capsys.readouterr().out
     for name in ("a", "b"):
         assert said.count(f"note: {meshes / name}.obj: emission left out; texture 'gone.png' is missing\n") == 1
-    assert "meshes: 3 rendered, 0 were there, 0 skipped, 2 with notes" in said
+    assert f"skipped: {meshes / 'c.FBX'}: .FBX is not read; export it as .glb\n" in said
+    assert "meshes: 3 rendered, 0 were there, 1 skipped, 2 with notes" in said

@@ -22,6 +22,7 @@ CORNERS = np.array([[-1, 0, -1], [1, 0, -1], [1, 0, 1], [-1, 0, 1]], np.float32)
 UV = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)  # v up
 FACES = np.array([0, 1, 2, 0, 2, 3], np.uint16)
 RED, GREEN, BLUE, YELLOW = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)
+ORDER = [RED, GREEN, BLUE, YELLOW]
 QUARTERS = np.array([[RED, GREEN], [BLUE, YELLOW]], np.uint8).repeat(8, 0).repeat(8, 1)
 PLACES = {"upper left": (-0.5, 0.5), "upper right": (0.5, 0.5), "lower left": (-0.5, -0.5), "lower right": (0.5, -0.5)}
 MIDDLE = (0.1, 0.2)
@@ -132,3 +133,16 @@ class Glb:
         chunks = len(text).to_bytes(4, "little") + b"JSON" + text
         chunks += len(self.binary).to_bytes(4, "little") + b"BIN\0" + self.binary
         return b"glTF" + (2).to_bytes(4, "little") + (12 + len(chunks)).to_bytes(4, "little") + chunks
+
+
+def four(mesh: TexturedMesh) -> list[Any]:
+    """What is seen in the plate's quarters."""
+    return [seen(mesh, *place) for place in PLACES.values()]
+
+
+def textured(glb: Glb, content: bytes, texture: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    """A plate with a picture."""
+    primitive = glb.plate()
+    reference = {"index": glb.image(content), **(texture or {})}
+    glb.json["materials"] = [{"pbrMetallicRoughness": {"baseColorTexture": reference}, **more}]
+    return primitive | {"material": 0}

@@ -213,8 +213,6 @@ def test_what_has_no_colour_is_grey(kind: str, tmp_path: Path) -> None:
         ("huge.stl", b"\0" * 80 + (2**32 - 1).to_bytes(4, "little") + b"\0" * 100),
         ("text.stl", "solid x\nfacet normal 0 0 1\nouter loop\nvertex 0 0\nendsolid\n"),
         ("empty.stl", b""),
-        ("no.3mf", b"PK\5\6" + b"\0" * 18),
-        ("text.3mf", "<model/>"),
         ("cut.dae", DAE[:700]),
         ("empty.dae", ""),
     ],

@@ -10,18 +10,18 @@ from tests.core.meshes.plates import (
     BLUE,
     GREEN,
     MIDDLE,
-    PLACES,
+    ORDER,
     QUARTERS,
     RED,
     YELLOW,
     about,
+    four,
     png,
     read,
     seen,
     write_obj,
 )
 
-ORDER = [RED, GREEN, BLUE, YELLOW]
 GREY = (179, 179, 179)
 
 
@@ -69,7 +69,7 @@ def test_a_texture_is_found(material: str, file: str, tmp_path: Path) -> None:
     picture.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(QUARTERS).save(picture)
     mesh, note = read(obj)
-    assert [seen(mesh, *place) for place in PLACES.values()] == ORDER
+    assert four(mesh) == ORDER
     assert note == ""
 
 
@@ -85,7 +85,7 @@ def test_a_texture_is_found(material: str, file: str, tmp_path: Path) -> None:
 def test_scale_and_offset_of_a_map(options: str, colours: list[tuple[int, ...]], tmp_path: Path) -> None:
     (tmp_path / "t.png").write_bytes(png(QUARTERS))
     mesh, _ = read(write_obj(tmp_path, f"map_Kd {options} t.png"))
-    assert [seen(mesh, *place) for place in PLACES.values()] == colours
+    assert four(mesh) == colours
 
 
 @pytest.mark.parametrize(
@@ -116,9 +116,9 @@ def test_only_map_d_cuts_holes(tmp_path: Path) -> None:
     alpha[8:] = 255
     (tmp_path / "cut.png").write_bytes(png(np.concatenate([QUARTERS, alpha], -1)))
     mesh, _ = read(write_obj(tmp_path, "map_Kd cut.png"))
-    assert [seen(mesh, *place) for place in PLACES.values()] == ORDER
+    assert four(mesh) == ORDER
     mesh, _ = read(write_obj(tmp_path, "map_Kd cut.png\nmap_d cut.png"))
-    assert [seen(mesh, *place) for place in PLACES.values()] == [None, None, BLUE, YELLOW]
+    assert four(mesh) == [None, None, BLUE, YELLOW]
 
 
 @pytest.mark.parametrize(
