@@ -1,6 +1,5 @@
 """Arrays from `.npy` and `.npz` files, never with pickled objects in them."""
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ def read_array(path: Path, key: str) -> NDArray[Any]:
     Raises:
         DataError: another kind of file, a damaged one, pickled objects, or several arrays of which none is `key`.
     """
-    if path.suffix not in (".npy", ".npz"):
+    if path.suffix.lower() not in (".npy", ".npz"):
         raise DataError(f"{path}: cannot read '{path.suffix}' files as arrays; pass a folder, an .npz or an .npy file")
     try:
         loaded = np.load(path, allow_pickle=False)
@@ -28,7 +27,7 @@ def read_array(path: Path, key: str) -> NDArray[Any]:
             return loaded[key if key in loaded.files else loaded.files[0]]
     except DataError:
         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # numpy and zipfile raise whatever damaged headers lead them to
         if "pickle" in str(error):
             raise DataError(f"{path}: holds pickled objects, which are never loaded; save plain arrays") from error
         raise DataError(f"{path}: not a whole array file ({' '.join(str(error).split())}); save it anew") from error

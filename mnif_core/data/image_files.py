@@ -38,10 +38,10 @@ def load_images(data: Any, size: int, skip_bad: bool = False, background: str = 
     """
     checked_background(background)
 
-    def squares(pictures: Iterable[Image.Image], name: str) -> ImageObservations:
+    def squares(pictures: Iterable[Image.Image], name: str, where: object = "the data set") -> ImageObservations:
         stacked = [_square(picture, size) for picture in pictures]
         if not stacked:
-            raise DataError(f"{name}: holds no images; pass a set with at least two")
+            raise DataError(f"{where}: holds no images; pass a set with at least two")
         names = [f"{name}_{i:06d}" for i in range(len(stacked))]
         return ImageObservations(torch.from_numpy(np.stack(stacked)), names, background)
 
@@ -57,7 +57,7 @@ def load_images(data: Any, size: int, skip_bad: bool = False, background: str = 
             path, SUFFIXES, lambda file: _square(read_picture(file, background), size), "images", skip_bad, APPLE
         )
         return ImageObservations(torch.from_numpy(np.stack(read)), names, background)
-    return squares(_pictures(as_images(read_array(path, "images"), str(path))), path.stem)
+    return squares(_pictures(as_images(read_array(path, "images"), str(path))), path.stem, path)
 
 
 def demo_photographs() -> NDArray[np.uint8]:

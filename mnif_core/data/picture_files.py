@@ -171,7 +171,18 @@ def _opened(path: Path, content: bytes) -> Any:
             f"{path}: not a readable picture ({width} x {height} pixels claimed by {len(content)} bytes); "
             "restore or remove it"
         )
+    if picture.format == "PNG" and "transparency" in picture.info:
+        _scale_clear(picture, content[24])
     return picture
+
+
+def _scale_clear(picture: Image.Image, depth: int) -> None:
+    """The transparent colour of a PNG of `depth` bits, which Pillow leaves in the file's units, in the pixels'."""
+    clear = picture.info["transparency"]
+    if picture.mode == "RGB" and depth == 16:
+        picture.info["transparency"] = tuple(value >> 8 for value in clear)
+    elif picture.mode == "L" and depth < 8:
+        picture.info["transparency"] = clear * (255 // (2**depth - 1))
 
 
 def _kind(content: bytes) -> str:

@@ -81,7 +81,7 @@ ARRAYS: dict[str, tuple[Any, Any]] = {
     "whole numbers": (np.full(SHAPE, 128), "type int64 is neither uint8 nor float"),
     "complex": (np.full(SHAPE, 0.5 + 0j), "type complex128 is neither"),
     "one image": (np.zeros((3, 4), np.uint8), r"shape \(3, 4\) is not \[n, height"),
-    "none": (np.zeros((0, 3, 4, 3), np.float32), "holds no images"),
+    "none": (np.zeros((0, 3, 4, 3), np.float32), "a.npy: holds no images"),
     "no pixels": (np.zeros((2, 0, 4, 3), np.uint8), r"shape \(2, 0, 4, 3\) is not"),
 }
 ITEMS: dict[str, tuple[Any, Any]] = {
@@ -119,6 +119,25 @@ def test_arrays_of_any_kind(name: str, tmp_path: Path) -> None:
     array, expected = ARRAYS[name]
     np.save(tmp_path / "a.npy", array)
     check(lambda: load_images(tmp_path / "a.npy", 3), expected)
+
+
+def test_any_damaged_array_file_is_one_line(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for suffix, save in ((".npy", np.save), (".NPZ", np.savez_compressed)):
+        with (tmp_path / f"whole{suffix}").open("wb") as file:
+            save(file, np.full(SHAPE, 128, np.uint8))
+        whole, path = (tmp_path / f"whole{suffix}").read_bytes(), tmp_path / f"a{suffix}"
+        assert len(load_images(tmp_path / f"whole{suffix}", 3).names) == 2
+        for _ in range(200):
+            content = bytearray(whole)
+            for place in rng.integers(0, len(whole), 3):
+                content[place] = rng.integers(256)
+            path.write_bytes(content)
+            try:
+                with collected_notes():
+                    load_images(path, 3)
+            except DataError as error:
+                assert str(error).startswith(f"{path}: ") and "\n" not in str(error)
 
 
 @pytest.mark.parametrize("name", ITEMS)

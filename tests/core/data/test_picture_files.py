@@ -58,6 +58,14 @@ READ: dict[str, tuple[bytes, tuple[int, ...]]] = {
         (227, 177, 152),
     ),
     "PNG, grey of which one is clear": (png_of(0, 8, bytes([9] * 4), (b"tRNS", b"\0\x09")), WHITE),
+    "PNG, 1 bit of which one is clear": (png_of(0, 1, b"\0", (b"tRNS", b"\0\0")), WHITE),
+    "PNG, 2 bits of which one is clear": (png_of(0, 2, b"\xaa", (b"tRNS", b"\0\2")), WHITE),
+    "PNG, 2 bits of which another is clear": (png_of(0, 2, b"\xaa", (b"tRNS", b"\0\1")), (170,) * 3),
+    "PNG, 4 bits of which one is clear": (png_of(0, 4, b"\x88\x88", (b"tRNS", b"\0\x08")), WHITE),
+    "PNG, 16 bits RGB of which one is clear": (
+        png_of(2, 16, b"\x12\x34" * 12, (b"tRNS", b"\x12\x34" * 3)),
+        WHITE,
+    ),
     "PNG, RGB of which one is clear": (
         png_of(2, 8, bytes(COLOUR) * 4, (b"tRNS", struct.pack(">3H", *COLOUR))),
         WHITE,
