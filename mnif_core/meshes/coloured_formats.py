@@ -1,10 +1,12 @@
 """PLY, STL and Collada: geometry and colours as trimesh reads them, and what it leaves out."""
 
+import io
 import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,9 @@ from mnif_core.errors import DataError
 from mnif_core.meshes.parts import OPAQUE, Material, Part, Texture, corner_normals
 from mnif_core.meshes.srgb import to_linear
 from mnif_core.meshes.surroundings import Surroundings
+
+STL_HEAD, STL_TRIANGLE = 84, 50  # bytes
+STL_TEXT = 2048  # bytes in which a text file has its first triangle
 
 
 def read_coloured(around: Surroundings) -> list[Part]:
@@ -26,12 +31,16 @@ def read_coloured(around: Surroundings) -> list[Part]:
 
     path = around.path
     kind = path.suffix.lower()[1:]
-    checks = {"ply": _require_whole, "dae": _note_axis}
-    if kind in checks:
-        checks[kind](around)
-    with path.open("rb") as opened, _quiet():
+    content = path.read_bytes()
+    if kind == "ply":
+        _require_whole(path, content)
+    elif kind == "stl":
+        content = _whole_stl(path, content)
+    elif kind == "dae":
+        _note_axis(around, content)
+    with _quiet():
         # not processed: trimesh would make one of vertices that differ in colour
-        scene = trimesh.load_scene(opened, file_type=kind, resolver=around, process=False)  # type: ignore[arg-type]
+        scene = trimesh.load_scene(io.BytesIO(content), file_type=kind, resolver=around, process=False)  # type: ignore[arg-type]
     for mesh in scene.geometry.values():
         faces = np.asarray(getattr(mesh, "faces", ()))
         if len(faces) and not 0 <= faces.min() <= faces.max() < len(mesh.vertices):
@@ -55,24 +64,35 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _require_whole(around: Surroundings) -> None:
+def _require_whole(path: Path, content: bytes) -> None:
     """Refuse a PLY header that counts more than the file can hold: a value takes at least one byte.
 
     Raises:
         DataError: it does, or it has no end.
     """
-    content = around.path.read_bytes()
     head, end, _ = content.partition(b"end_header")
     counts = [int(count) for count in re.findall(rb"^\s*element\s+\S+\s+(-?\d+)", head, re.M)]
     if not end or any(count < 0 for count in counts) or sum(counts) > len(content):
-        raise DataError(
-            f"{around.path}: not a readable mesh (cut short, or its header is damaged); repair or remove it"
-        )
+        raise DataError(f"{path}: not a readable mesh (cut short, or its header is damaged); repair or remove it")
 
 
-def _note_axis(around: Surroundings) -> None:
+def _whole_stl(path: Path, content: bytes) -> bytes:
+    """A binary STL file without what some programs put behind its triangles; text as it is.
+
+    Raises:
+        DataError: it has fewer triangles than it says.
+    """
+    if b"facet" in content[:STL_TEXT].lower() or len(content) < STL_HEAD:
+        return content
+    said = STL_HEAD + STL_TRIANGLE * int.from_bytes(content[STL_HEAD - 4 : STL_HEAD], "little")
+    if said > len(content):
+        raise DataError(f"{path}: not a readable mesh (cut short: {len(content)} of {said} bytes); repair or remove it")
+    return content[:said]
+
+
+def _note_axis(around: Surroundings, content: bytes) -> None:
     """Remember which axis a Collada file says is up."""
-    found = re.search(rb"<up_axis>\s*([XYZ])_UP", around.path.read_bytes())
+    found = re.search(rb"<up_axis>\s*([XYZ])_UP", content)
     if found is not None and found[1] == b"X":
         around.say("its up axis x is not turned")
     elif found is not None:

@@ -90,6 +90,8 @@ def read_textured_mesh(path: Path, up: Up) -> TexturedMesh:
             mesh = _joined(path, parts, around.up or up)
     except DataError as error:
         raise DataError(_printable(str(error))) from error
+    except ImportError as error:
+        raise DataError(f"{path}: {path.suffix} needs a library that is not installed ({error}); install it") from error
     except Exception as error:  # the formats' libraries raise whatever they like
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise DataError(_printable(f"{path}: not a readable mesh ({reason}); repair or remove it")) from error

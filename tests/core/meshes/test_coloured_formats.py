@@ -1,5 +1,6 @@
 """PLY, STL, OFF, 3MF and Collada as people bring them: the colours, or the one line that says what is left out."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -189,11 +190,32 @@ def test_collada(file: str, diffuse: str, scale: str, expected: list[Any], note:
     assert note in said and bool(note) == bool(said)
 
 
+def test_a_library_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "collada", None)
+    (tmp_path / "plate.dae").write_text("<COLLADA/>")
+    with pytest.raises(
+        DataError, match=r"plate.dae: .dae needs a library that is not installed \(.*collada.*install it"
+    ):
+        read(tmp_path / "plate.dae")
+
+
 @pytest.mark.parametrize("kind", ["stl", "3mf"])
 def test_what_has_no_colour_is_grey(kind: str, tmp_path: Path) -> None:
     trimesh.Trimesh(CORNERS, [[0, 1, 2], [0, 2, 3]]).export(tmp_path / f"plate.{kind}")
     mesh, note = read(tmp_path / f"plate.{kind}")
     assert seen(mesh, *MIDDLE) == about(GREY, 1) and note == ""
+
+
+def test_what_stands_behind_a_binary_stl_is_passed_over(tmp_path: Path) -> None:
+    trimesh.Trimesh(CORNERS, [[0, 1, 2], [0, 2, 3]]).export(tmp_path / "plate.stl")
+    whole = (tmp_path / "plate.stl").read_bytes()
+    for content in (whole + b"made by hand", b"solid" + whole[5:]):
+        (tmp_path / "plate.stl").write_bytes(content)
+        mesh, note = read(tmp_path / "plate.stl")
+        assert len(mesh.triangles) == 2 and note == ""
+    (tmp_path / "plate.stl").write_bytes(whole[:-1])
+    with pytest.raises(DataError, match="cut short: 183 of 184 bytes"):
+        read(tmp_path / "plate.stl")
 
 
 @pytest.mark.parametrize(
