@@ -194,8 +194,6 @@ def test_a_library_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "collada", None)
     (tmp_path / "plate.dae").write_text("<COLLADA/>")
     with pytest.raises(DataError, match=r"plate.dae: .dae needs a library that .*collada.*; install it"):
-        DataError, match=r"plate.dae: .dae needs a library that is not installed \(.*collada.*install it"
-    ):
         read(tmp_path / "plate.dae")
 
 
