@@ -15,6 +15,7 @@ from mnif_core.meshes.parts import Up
 if TYPE_CHECKING:
     from PIL import Image
 
+MOST_SAID = 6  # of one mesh
 MORE_FORMATS = ("TGA", "DDS")  # that textures come in, beside those of pictures
 TEXTURE_SIZE = 512  # pixels a side that textures are shrunk to: views are small, and finer detail would flicker
 
@@ -31,8 +32,9 @@ class Surroundings:
 
     @property
     def said(self) -> str:
-        """All that was said, each once."""
-        return "; ".join(self._said)
+        """What was said, each once, and how much more there is."""
+        first, more = list(self._said)[:MOST_SAID], len(self._said) - MOST_SAID
+        return "; ".join(first) + (f"; {more} more" if more > 0 else "")
 
     def say(self, text: str) -> None:
         """Remember what is left out or decided."""

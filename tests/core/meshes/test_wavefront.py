@@ -165,6 +165,15 @@ def test_what_is_left_out_is_said(material: str, colour: tuple[int, ...], note: 
     assert note in said and bool(note) == bool(said)
 
 
+def test_much_that_is_missing_is_one_line(tmp_path: Path) -> None:
+    names = [f"m{index}" for index in range(20)]
+    (tmp_path / "many.mtl").write_text("".join(f"newmtl {name}\nmap_Kd {name}.png\n" for name in names))
+    faces = "".join(f"usemtl {name}\nf 1/1 2/1 3/1\n" for name in names)
+    (tmp_path / "many.obj").write_text(f"mtllib many.mtl\n{FIRST}vt 0 0\n{faces}")
+    _, said = read(tmp_path / "many.obj")
+    assert said.startswith("texture 'm0.png' is missing; ") and said.endswith("; 14 more")
+
+
 def test_vertex_colours_and_materials(tmp_path: Path) -> None:
     colours = [(0.2, 0.4, 0.6)] * 4
     obj = write_obj(tmp_path, "Kd 1 0 0", colours=colours)
