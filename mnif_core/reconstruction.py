@@ -69,7 +69,7 @@ def load_observations(field: GenerativeField, data: Path | None, skip_bad: bool)
         raise ConfigError("scenes are known by posed views, not by values at points; use ns-eval")
     if isinstance(field.signal, ImageSignal):
         return load_images(data, field.signal.height, skip_bad, field.signal.background)
-    return load_voxels(data, field.signal.resolution, skip_bad)
+    return load_voxels(data, field.signal.resolution, skip_bad, field.signal.fill)
 
 
 def reconstruct(field: GenerativeField, data: Path | None, count: int, skip_bad: bool, output: Path) -> None:

@@ -58,6 +58,8 @@ class Image(Training):
 class Voxel(Training):
     """Learn solids: meshes, grids, IM-NET's hdf5, the authors' .pth, or the demo cars."""
 
+    fill: Literal["solid", "enclosed"] = "solid"
+    """What open meshes become: what rays from six sides find inside, or only what their cells enclose."""
     preset: str = "voxel-tiny"
     """voxel-tiny, voxel-s, voxel-l; of other modulations voxel-tiny-functa, voxel-tiny-hypernetwork."""
 

@@ -1,6 +1,7 @@
 """Shapes from disk: IM-NET's hdf5, the authors' `.pth`, grids, meshes. All checked."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +15,7 @@ from rich.progress import track
 from mnif_core.data.array_files import read_array
 from mnif_core.data.folder_files import read_folder
 from mnif_core.data.surface_points import POINTS, near_surface_cells
-from mnif_core.data.voxelise import voxelise
+from mnif_core.data.voxelise import FILL, Fill, voxelise
 from mnif_core.errors import DataError, MnifError
 from mnif_core.signals.voxels import VoxelObservations, VoxelSignal
 
@@ -24,7 +25,7 @@ IM_NET_RESOLUTION = 256
 DEMO_CARS = 160
 
 
-def load_voxels(data: Any, resolution: int, skip_bad: bool = False) -> VoxelObservations:
+def load_voxels(data: Any, resolution: int, skip_bad: bool = False, fill: Fill = FILL) -> VoxelObservations:
     """Shapes of `data`, each known at 16,384 points near its surface.
 
     Args:
@@ -33,6 +34,7 @@ def load_voxels(data: Any, resolution: int, skip_bad: bool = False) -> VoxelObse
             `bits` `[n, r^3 / 8]`), a folder of grids (`.binvox`, `.npz`, `.npy`) and meshes, or none for demo cars.
         resolution: of grids made from meshes. Grids keep their own.
         skip_bad: leave unreadable files of a folder out, and say how many, instead of stopping at the first.
+        fill: what open meshes become.
 
     Raises:
         DataError: nothing there, or something of another shape, type or range.
@@ -43,7 +45,7 @@ def load_voxels(data: Any, resolution: int, skip_bad: bool = False) -> VoxelObse
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; pass meshes, grids, IM-NET's hdf5 or the authors' .pth")
     if path.is_dir():
-        return _from_folder(path, resolution, skip_bad)
+        return _from_folder(path, resolution, skip_bad, fill)
     readers: dict[str, Callable[[Path], VoxelObservations]] = {
         ".hdf5": _from_hdf5,
         ".h5": _from_hdf5,
@@ -56,9 +58,9 @@ def load_voxels(data: Any, resolution: int, skip_bad: bool = False) -> VoxelObse
     return readers[path.suffix](path)
 
 
-def from_grids(grids: Sequence[NDArray[np.bool_]], names: Sequence[str]) -> VoxelObservations:
+def from_grids(grids: Sequence[NDArray[np.bool_]], names: Sequence[str], fill: Fill = FILL) -> VoxelObservations:
     """Observations of whole grids, all of one resolution."""
-    signal = VoxelSignal(len(grids[0]))
+    signal = VoxelSignal(len(grids[0]), fill)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         drawn = pool.map(near_surface_cells, grids, range(len(grids)))
         cells, inside = zip(*track(drawn, "Sampling near surfaces", total=len(grids)), strict=True)
@@ -85,20 +87,27 @@ def _demo_cars(resolution: int) -> VoxelObservations:
     return from_grids(grids, names)
 
 
-def _from_folder(folder: Path, resolution: int, skip_bad: bool) -> VoxelObservations:
-    sides: set[int] = set()
+def _from_folder(folder: Path, resolution: int, skip_bad: bool, fill: Fill) -> VoxelObservations:
+    grids, names = read_folder(
+        folder, MESHES | GRIDS, lambda file: _read_shape(file, resolution, fill), "shapes", skip_bad
+    )
+    usual, _ = Counter(len(grid) for grid in grids).most_common(1)[0]
+    odd = [name for name, grid in zip(names, grids, strict=True) if len(grid) != usual]
+    if odd and not skip_bad:
+        side = len(grids[names.index(odd[0])])
+        raise DataError(
+            f"{folder / odd[0]}: grid of {side} cells a side among {usual}; use one resolution, or pass --skip-bad"
+        )
+    if odd:
+        print(
+            f"{folder}: {len(odd)} of {len(grids)} shapes are unreadable beside grids of {usual} cells a side",
+            flush=True,
+        )
+    kept = [(grid, name) for grid, name in zip(grids, names, strict=True) if len(grid) == usual]
+    return from_grids([grid for grid, _ in kept], [name for _, name in kept], fill)
 
-    def read(file: Path) -> NDArray[np.bool_]:
-        grid = _read_shape(file, resolution)
-        if sides - {len(grid)}:
-            raise DataError(f"{file}: grid of {len(grid)} cells a side among {min(sides)}; use one resolution")
-        sides.add(len(grid))
-        return grid
 
-    return from_grids(*read_folder(folder, MESHES | GRIDS, read, "shapes", skip_bad))
-
-
-def _read_shape(file: Path, resolution: int) -> NDArray[np.bool_]:
+def _read_shape(file: Path, resolution: int, fill: Fill) -> NDArray[np.bool_]:
     import trimesh
 
     suffix = file.suffix.lower()
@@ -106,6 +115,7 @@ def _read_shape(file: Path, resolution: int) -> NDArray[np.bool_]:
         return _checked_grids(file, read_array(file, "voxels")[None])[0]
     try:
         if suffix == ".binvox":
+            _require_sane_binvox(file)
             with file.open("rb") as stream:
                 return _checked_grids(file, np.asarray(trimesh.exchange.binvox.load_binvox(stream).matrix)[None])[0]
         mesh = trimesh.load_mesh(file)
@@ -115,7 +125,16 @@ def _read_shape(file: Path, resolution: int) -> NDArray[np.bool_]:
         raise DataError(
             f"{file}: not a readable shape ({' '.join(str(error).split())}); repair or remove it"
         ) from error
-    return voxelise(mesh, resolution, str(file))
+    return voxelise(mesh, resolution, str(file), fill)
+
+
+def _require_sane_binvox(file: Path) -> None:
+    """Refuse a header whose grid would not be read anyway, before anything is allocated for it."""
+    with file.open("rb") as stream:
+        lines = stream.read(1 << 12).split(b"data", 1)[0].splitlines()
+    sides = [int(side) for line in lines if line.startswith(b"dim") for side in line.split()[1:]]
+    if len(sides) != 3 or not all(2 <= side <= IM_NET_RESOLUTION for side in sides):
+        raise DataError(f"{file}: dim {sides} are not three sides of 2 to {IM_NET_RESOLUTION} cells; save a cubic grid")
 
 
 def _from_array(path: Path) -> VoxelObservations:

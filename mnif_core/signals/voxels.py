@@ -5,7 +5,7 @@ Shape letters: n shapes, s instances, p points, r resolution.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -31,6 +31,8 @@ class VoxelSignal:
 
     resolution: int = 64
     """Cells along each side of the cube."""
+    fill: Literal["solid", "enclosed"] = "solid"
+    """What open meshes became when they were read (see `voxelise`)."""
 
     def grid(self, resolution: int | None = None) -> Tensor:
         """Coordinates `[r * r * r, 3]` of all cell centres, x slowest."""

@@ -19,11 +19,12 @@ class ImageTrainer(Trainer):
 
     modality = "image"
     default_preset = "image-tiny"
+    usual_reading = {"background": BACKGROUND}
 
     def __init__(self, *settings: Any, background: str = BACKGROUND, **named: Any) -> None:
-        self.background = background
+        self.reading = {"background": background}
         super().__init__(*settings, **named)
 
     def observations(self, data: Any, resolution: int, skip_bad: bool) -> ImageObservations:
         """See `load_images`."""
-        return load_images(data, resolution, skip_bad, self.background)
+        return load_images(data, resolution, skip_bad, **self.reading)

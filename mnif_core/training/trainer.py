@@ -52,6 +52,11 @@ class Trainer:
 
     modality: ClassVar[Modality]
     default_preset: ClassVar[str]
+    usual_reading: ClassVar[dict[str, str]] = {}
+    """How data are read where nothing else is chosen, as they were before there was a choice."""
+
+    reading: dict[str, str] = {}
+    """How this run reads them."""
 
     def __init__(
         self,
@@ -88,7 +93,7 @@ class Trainer:
             raise DataError(f"{data}: holds {len(everything.names)} instances; a distribution needs at least 4")
         self.identity = {
             "preset": json.loads(json.dumps(asdict(self.preset))),
-            "signal": asdict(everything.signal),
+            "reading": self.reading,
             "seed": seed,
             "instances": len(everything.names),
             "processes": self.fabric.world_size,
@@ -172,6 +177,7 @@ class Trainer:
     def _read(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors, state = read_checkpoint(self.path, self.fabric.device)
         theirs = state.get("identity", {})
+        theirs = {**theirs, "reading": {**self.usual_reading, **theirs.get("reading", {})}}
         for key, ours in _flat(self.identity).items():
             found = _flat(theirs).get(key)
             if found != ours:
