@@ -15,6 +15,7 @@ import pytest
 from mnif_core.data.demo.car_scenes import make_demo_cars
 
 FIT_STEPS, PRIOR_STEPS = 120, 60
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -102,12 +103,17 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tools]:
     folder = tmp_path_factory.mktemp("logs")
     errors = (folder / "server.log").open("w")
     server = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("tool_server.py"))],
+        [sys.executable, "-m", "tests.end_to_end.tool_server"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "2", "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "")},
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": "2",
+            "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", ""),
+            "PYTHONPATH": str(ROOT),
+        },
         cwd=folder,
     )
     assert server.stdout is not None

@@ -14,6 +14,7 @@ from mnif_core.cli import main
 from mnif_core.data.demo.car_scenes import make_demo_cars
 from mnif_core.generative_field import GenerativeField
 from tests.end_to_end.conftest import FIT_STEPS, PRIOR_STEPS, Finished, Tools, short_run
+from tests.end_to_end.open3d_library import needs_open3d, preload_libusb
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ns-render needs ffmpeg on the PATH")
 
@@ -118,11 +119,13 @@ def test_render_dataset(tools: Tools, tiny_run: Path, tmp_path: Path) -> None:
 
 
 def points_of(path: Path) -> np.ndarray:
+    preload_libusb()
     import open3d
 
     return np.asarray(open3d.io.read_point_cloud(str(path)).points)
 
 
+@needs_open3d
 def test_export_pointcloud_holds_one_scene(tools: Tools, tiny_run: Path, tmp_path: Path) -> None:
     command = ["ns-export", "pointcloud", "--load-config", tiny_run / "config.yml", "--normal-method", "open3d"]
     command += ["--num-points", 1500, "--num-rays-per-batch", 2048, "--remove-outliers", False]
@@ -135,6 +138,7 @@ def test_export_pointcloud_holds_one_scene(tools: Tools, tiny_run: Path, tmp_pat
     assert np.quantile(np.linalg.norm(points, axis=1), 0.95) < 0.6
 
 
+@needs_open3d
 def test_export_tsdf(tools: Tools, tiny_run: Path, tmp_path: Path) -> None:
     command = ["ns-export", "tsdf", "--load-config", tiny_run / "config.yml", "--output-dir", tmp_path / "tsdf"]
     command += ["--resolution", 32, "--downscale-factor", 1, "--target-num-faces", "None"]

@@ -10,14 +10,24 @@ import signal
 import sys
 
 from nerfstudio.scripts import eval as ns_eval
-from nerfstudio.scripts import exporter, render, train
+from nerfstudio.scripts import render, train
 from nerfstudio.scripts.viewer import run_viewer
+
+from tests.end_to_end.open3d_library import preload_libusb
+
+
+def _export() -> None:
+    preload_libusb()
+    from nerfstudio.scripts import exporter  # imports open3d, which nothing else may need
+
+    exporter.entrypoint()
+
 
 ENTRYPOINTS = {
     "ns-train": train.entrypoint,
     "ns-eval": ns_eval.entrypoint,
     "ns-render": render.entrypoint,
-    "ns-export": exporter.entrypoint,
+    "ns-export": _export,
     "ns-viewer": run_viewer.entrypoint,
 }
 
