@@ -12,7 +12,7 @@ from rich.progress import track
 from torch import Tensor, nn
 
 from mnif_core.data.posed_views import PosedViews, read_posed_views
-from mnif_core.data.srn_files import list_instances, split_views
+from mnif_core.data.scene_folders import list_instances, split_views
 from mnif_core.errors import ConfigError, DataError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.instance_networks import InstanceNetworks
@@ -90,7 +90,7 @@ class TargetViews:
             ours, theirs = signal.camera_distance, views.distance
             raise DataError(
                 f"{views.name}: cameras stand {theirs:.3g} from the origin, the run's {ours:.3g}; "
-                f"pass --scale {ours / theirs:.3g} to bring them as near"
+                f"pass --scale {ours / theirs:.3g} to bring them as near, or --normalise"
             )
         self.name, self.signal = views.name, signal
         pictures = torch.from_numpy(views.pictures).to(device)
@@ -251,11 +251,11 @@ def signal_of_scenes(field: GenerativeField) -> SceneSignal:
 
 
 def fit_scenes(field: GenerativeField, data: Path, count: int, held_out: int, seed: int = 0) -> list[FittedScene]:
-    """Fit a latent to each of the first `count` instances of a folder in SRN layout.
+    """Fit a latent to each of the first `count` instances of a folder of scenes.
 
     Args:
         field: of scenes.
-        data: as `list_instances` reads it.
+        data: as `list_instances` reads it, its cameras as the field's own.
         count: how many instances at most.
         held_out: views of each to judge by, evenly spread, not fitted; at most all but one.
         seed: of the pixels drawn.
@@ -267,7 +267,7 @@ def fit_scenes(field: GenerativeField, data: Path, count: int, held_out: int, se
     signal, fitting = signal_of_scenes(field), SceneFitting(seed=seed)
     scenes = []
     for path in track(list_instances(data, None, "train")[:count], "Fitting scenes"):
-        target = TargetViews(read_posed_views(path), signal, field.device)
+        target = TargetViews(read_posed_views(path, signal.reading), signal, field.device)
         fitted, judged = (
             torch.from_numpy(part) for part in split_views(len(target), min(held_out, len(target) - 1), path)
         )

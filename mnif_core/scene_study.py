@@ -12,7 +12,7 @@ from rich.table import Table
 from torch import Tensor
 
 from mnif_core.data.posed_views import PosedViews
-from mnif_core.data.srn_files import split_views
+from mnif_core.data.scene_folders import split_views
 from mnif_core.errors import ConfigError, DataError
 from mnif_core.fitted_scenes import StoredScene, add_fitted, checked_name
 from mnif_core.generative_field import GenerativeField

@@ -14,7 +14,8 @@ from nerfstudio.data.datasets.base_dataset import InputDataset
 from torch import Tensor
 
 from mnif_core.data.demo.car_scenes import default_demo_root, make_demo_cars
-from mnif_core.data.srn_files import list_instances, read_instance
+from mnif_core.data.notes import collected_notes
+from mnif_core.data.scene_folders import list_instances
 from mnif_core.errors import ConfigError
 from mnif_core.spread import spread_indices
 from mnif_nerfstudio.prefetch import Prefetch
@@ -83,7 +84,7 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
     """All training scenes in one `SceneStore`; nerfstudio's own machinery sees only the displayed scene.
 
     Raises:
-        DataError: the data are missing or malformed (see `srn_files` and `scene_store`).
+        DataError: the data are missing or malformed (see `read_instance` and `scene_store`).
         ConfigError: another dataparser than `srn`, or numbers out of range.
     """
 
@@ -108,7 +109,9 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         self.test_mode = test_mode
         self.test_split = "test" if test_mode in ["test", "inference"] else "val"
         if not isinstance(config.dataparser, SrnDataParserConfig):
-            raise ConfigError("mnif trains on many scenes and reads the SRN layout; use the dataparser srn")
+            raise ConfigError(
+                "mnif trains on many scenes, in SRN layout or with transforms.json; use the dataparser srn"
+            )
         if not 0.0 <= config.foreground_share <= 1.0:
             raise ConfigError(f"foreground_share is {config.foreground_share}; set it between 0 and 1")
         self.dataparser_config = config.dataparser
@@ -120,7 +123,9 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         self.dataparser: SrnDataParser = config.dataparser.setup()
         self.includes_time = self.dataparser.includes_time
         self.instances = list_instances(config.data, config.dataparser.category, "train")
-        self.store = SceneStore.open(self.instances, config.dataparser.held_out_views)
+        self.store = SceneStore.open(
+            self.instances, config.dataparser.held_out_views, reading=config.dataparser.reading
+        )
         self.exclude_batch_keys_from_device: list[str] = []
         shown = selection_from_environment()
         self.display(shown.scene if shown.source == "train" else 0)
@@ -139,7 +144,8 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         """
         if not 0 <= scene < self.store.num_scenes:
             raise ConfigError(f"there is no scene {scene}; choose one of 0 to {self.store.num_scenes - 1}")
-        instance = read_instance(self.instances[scene])
+        with collected_notes():  # said when the views were packed
+            instance = self.dataparser.read(self.instances[scene])
         self.train_dataparser_outputs = self.dataparser.outputs_of(instance, "train")
         self.train_dataparser_outputs.metadata.update(
             scene_names=self.store.scene_names,
@@ -148,6 +154,8 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
             width=self.store.width,
             focal=float(self.store.intrinsics[0][0]),
             held_out_views=self.dataparser.config.held_out_views,
+            axes=self.dataparser.config.axes,
+            normalise=self.dataparser.config.normalise,
         )
         self.train_dataset = InputDataset(self.train_dataparser_outputs)
         self.eval_dataset = InputDataset(self.dataparser.outputs_of(instance, "val"))

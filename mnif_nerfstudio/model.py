@@ -99,7 +99,8 @@ class MnifModel(Model):
         if not config.near_plane < distance < config.far_plane:
             raise ConfigError(
                 f"cameras stand {distance:.2f} from the origin, outside near {config.near_plane:g} to far "
-                f"{config.far_plane:g}; pass --pipeline.model.near-plane and --pipeline.model.far-plane around it"
+                f"{config.far_plane:g}; pass --pipeline.model.near-plane and --pipeline.model.far-plane around it, "
+                "or srn --normalise True"
             )
         signal = SceneSignal(
             near=config.near_plane,
@@ -111,6 +112,8 @@ class MnifModel(Model):
             width=metadata["width"],
             focal=metadata["focal"],
             held_out_views=metadata["held_out_views"],
+            axes=metadata["axes"],
+            normalise=metadata["normalise"],
         )
         mixture = MixtureConfig(
             hidden_layers=config.hidden_layers,

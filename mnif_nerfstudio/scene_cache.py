@@ -22,11 +22,13 @@ from numpy.typing import NDArray
 from rich.progress import track
 from safetensors.numpy import save_file
 
-from mnif_core.data.picture_files import decode, one_size
-from mnif_core.data.srn_files import Instance, read_instance
+from mnif_core.data.camera_check import CameraReading
+from mnif_core.data.instances import Instance, check_alike, named_files, read_instance
+from mnif_core.data.notes import collected_notes, say_some
+from mnif_core.data.picture_files import one_size
 from mnif_core.errors import DataError
 
-FORMAT = 3
+FORMAT = 4
 ARRAYS = ("images.npy", "foreground.npy", "cameras.safetensors")
 BACKGROUND = 250  # a pixel whose channels all reach this is background
 THREADS = 4
@@ -38,9 +40,15 @@ def default_cache() -> Path:
     return Path(os.environ.get("MNIF_CACHE") or Path.home() / ".cache" / "mnif-nerfstudio")
 
 
-def content_key(instances: Sequence[Path]) -> str:
-    """Name for what the instances hold: every file's path, size and time of change. Reads no file."""
-    digest = hashlib.sha256(f"{FORMAT} {BACKGROUND}".encode())
+def content_key(instances: Sequence[Path], reading: CameraReading) -> str:
+    """Name for what the instances hold and how it is read: every file's path, size and time of change.
+
+    Reads no file but those of transforms, which name others.
+
+    Raises:
+        DataError: as `named_files`.
+    """
+    digest = hashlib.sha256(f"{FORMAT} {BACKGROUND} {reading}".encode())
     for instance in instances:
         for folder in (instance, instance / "rgb", instance / "pose"):
             try:
@@ -51,6 +59,9 @@ def content_key(instances: Sequence[Path]) -> str:
             for entry in entries:
                 state = entry.stat()
                 digest.update(f"{entry.name} {state.st_size} {state.st_mtime_ns}\n".encode())
+        for file in named_files(instance):
+            state = file.stat()
+            digest.update(f"{file.resolve()} {state.st_size} {state.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:24]
 
 
@@ -63,13 +74,13 @@ def is_whole(folder: Path) -> bool:
         return False
 
 
-def cached(instances: Sequence[Path], cache: Path) -> Path:
+def cached(instances: Sequence[Path], cache: Path, reading: CameraReading) -> Path:
     """Folder with the packed instances, made if it is not there or not whole. One process packs, others wait for it.
 
     Raises:
         DataError: an instance is malformed, a picture damaged, sizes differ, or the cache cannot be written.
     """
-    folder = cache / "scenes" / content_key(instances)
+    folder = cache / "scenes" / content_key(instances, reading)
     if is_whole(folder):
         return folder
     scratch = folder.with_name(".building")
@@ -82,7 +93,7 @@ def cached(instances: Sequence[Path], cache: Path) -> Path:
                 shutil.rmtree(leftover, ignore_errors=True)
             try:
                 scratch.mkdir()
-                _build(instances, scratch)
+                _build(instances, scratch, reading)
                 os.rename(scratch, folder)
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
@@ -93,15 +104,19 @@ def cached(instances: Sequence[Path], cache: Path) -> Path:
     return folder
 
 
-def _build(paths: Sequence[Path], folder: Path) -> None:
-    instances = [read_instance(path) for path in track(paths, "Reading cameras", console=CONSOLE, transient=True)]
+def _build(paths: Sequence[Path], folder: Path, reading: CameraReading) -> None:
+    reported = track(paths, "Reading cameras", console=CONSOLE, transient=True)
+    with collected_notes() as notes:
+        instances = [read_instance(path, reading) for path in reported]
+    say_some(notes, f"notes on {len(paths)} scenes")
+    check_alike(instances, paths)
     width, height = one_size(paths, [(instance.width, instance.height) for instance in instances], "scenes")
     counts = [len(instance.image_filenames) for instance in instances]
     files = [file for instance in instances for file in instance.image_filenames]
     cameras = {
         "camera_to_worlds": np.concatenate([instance.camera_to_worlds for instance in instances]),
-        "intrinsics": np.repeat(np.stack([_intrinsics(i) for i in instances]), counts, axis=0),
-        "foreground_offsets": _pack(files, height, width, folder),
+        "intrinsics": np.concatenate([instance.intrinsics for instance in instances]),
+        "foreground_offsets": _pack(instances, height, width, folder),
         "views_per_scene": np.array(counts, dtype=np.int64),
     }
     save_file(cameras, folder / "cameras.safetensors")
@@ -113,18 +128,21 @@ def _build(paths: Sequence[Path], folder: Path) -> None:
     (folder / "store.json").write_text(json.dumps(description))
 
 
-def _pack(files: Sequence[Path], height: int, width: int, folder: Path) -> NDArray[np.int64]:
+def _pack(instances: Sequence[Instance], height: int, width: int, folder: Path) -> NDArray[np.int64]:
     """Write pictures and foreground pixels view by view; returns where each view's foreground starts, and the end.
 
     Plain writes, since a memory map of a full disk kills the process.
     """
     ends = [0]
+    views = [(instance, view) for instance in instances for view in range(len(instance.image_filenames))]
     with (folder / "images.npy").open("wb") as images, tempfile.TemporaryFile(dir=folder) as unnumbered:
-        _write_header(images, np.dtype(np.uint8), (len(files), height, width, 3))
-        views = track(_decoded(files), "Packing views", total=len(files), console=CONSOLE)
-        for file, picture in zip(files, views, strict=True):
+        _write_header(images, np.dtype(np.uint8), (len(views), height, width, 3))
+        pictures = track(_decoded(views), "Packing views", total=len(views), console=CONSOLE)
+        for (instance, view), picture in zip(views, pictures, strict=True):
             if picture.shape != (height, width, 3):
-                raise DataError(f"{file}: has changed while it was read; run the command again")
+                raise DataError(
+                    f"{instance.image_filenames[view]}: has changed while it was read; run the command again"
+                )
             images.write(picture.tobytes())
             pixels = np.flatnonzero((picture < BACKGROUND).any(-1))
             unnumbered.write(pixels.astype(np.uint32).tobytes())
@@ -141,15 +159,11 @@ def _write_header(file: BinaryIO, dtype: np.dtype[Any], shape: tuple[int, ...]) 
     np.lib.format.write_array_header_1_0(file, header)
 
 
-def _intrinsics(instance: Instance) -> NDArray[np.float32]:
-    return np.array([instance.fx, instance.fy, instance.cx, instance.cy], dtype=np.float32)
-
-
-def _decoded(files: Sequence[Path]) -> Iterator[NDArray[np.uint8]]:
+def _decoded(views: Sequence[tuple[Instance, int]]) -> Iterator[NDArray[np.uint8]]:
     """Pictures in order, a bounded number decoded ahead by threads (decoding leaves the interpreter's lock)."""
     with ThreadPoolExecutor(THREADS) as pool:
-        remaining = iter(files)
-        pending = [pool.submit(decode, file) for file in islice(remaining, AHEAD)]
+        remaining = iter(views)
+        pending = [pool.submit(instance.decode, view) for instance, view in islice(remaining, AHEAD)]
         while pending:
             yield pending.pop(0).result()
-            pending += [pool.submit(decode, file) for file in islice(remaining, 1)]
+            pending += [pool.submit(instance.decode, view) for instance, view in islice(remaining, 1)]

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
-from mnif_core.data.srn_files import split_views
+from mnif_core.data.camera_check import CameraReading
+from mnif_core.data.instances import AS_WRITTEN
+from mnif_core.data.scene_folders import split_views
 from mnif_core.rendering import pixel_directions
 from mnif_nerfstudio.scene_cache import cached, default_cache
 
@@ -80,13 +82,19 @@ class SceneStore:
         self.training_starts = torch.cumsum(self.training_counts, 0) - self.training_counts
 
     @classmethod
-    def open(cls, instances: Sequence[Path], held_out_views: int, cache_dir: Path | None = None) -> "SceneStore":
+    def open(
+        cls,
+        instances: Sequence[Path],
+        held_out_views: int,
+        cache_dir: Path | None = None,
+        reading: CameraReading = AS_WRITTEN,
+    ) -> "SceneStore":
         """Open the packed views of `instances`, packing them first if the cache lacks them or they have changed.
 
         Raises:
             DataError: see `scene_cache.cached` and `split_views`.
         """
-        return cls(cached(instances, cache_dir or default_cache()), instances, held_out_views)
+        return cls(cached(instances, cache_dir or default_cache(), reading), instances, held_out_views)
 
     @property
     def num_scenes(self) -> int:

@@ -1,4 +1,4 @@
-"""SRN layout for nerfstudio: one instance for a single-scene method, many for this project's.
+"""Scenes in SRN layout or with `transforms.json` for nerfstudio: one for a single-scene method, many for ours.
 
 Light on purpose: nerfstudio imports dataparsers while it is still importing itself.
 """
@@ -13,7 +13,9 @@ from nerfstudio.data.dataparsers.base_dataparser import DataParser, DataParserCo
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.plugins.registry_dataparser import DataParserSpecification
 
-from mnif_core.data.srn_files import Instance, list_instances, read_instance, split_views
+from mnif_core.data.camera_check import CameraReading
+from mnif_core.data.instances import Instance, read_instance
+from mnif_core.data.scene_folders import list_instances, split_views
 from mnif_core.errors import DataError
 
 HALF_EXTENT = 0.6  # the box of an SRN object has unit diagonal
@@ -22,7 +24,7 @@ NAMED = 8  # instances that an error lists
 
 @dataclass
 class SrnDataParserConfig(DataParserConfig):
-    """Scenes in SRN layout (`rgb/`, `pose/`, `intrinsics.txt` in each instance)."""
+    """Scenes, one a folder: in SRN layout (`rgb/`, `pose/`, `intrinsics.txt`), or with `transforms.json`."""
 
     _target: type[Any] = field(default_factory=lambda: SrnDataParser)
     data: Path = Path()
@@ -33,6 +35,17 @@ class SrnDataParserConfig(DataParserConfig):
     """Which instance a single-scene method trains on, where the folder holds several."""
     held_out_views: int = 3
     """Views of every instance kept from training, evenly spread, for evaluation."""
+    axes: str = ""
+    """Axes of the poses, where they are not those of their format (SRN's: opencv; transforms.json: opengl): opencv,
+    opengl (Blender's too), pytorch3d, llff or ros; behind it -w2c for world-to-camera, and -y-up, -z-down or the like
+    for a world whose up is not z."""
+    normalise: bool = False
+    """Move the point that the cameras of each scene look at to the origin, and the cameras as far from it as SRN's."""
+
+    @property
+    def reading(self) -> CameraReading:
+        """How cameras are read."""
+        return CameraReading.of(self.axes, self.normalise)
 
 
 class SrnDataParser(DataParser):
@@ -53,7 +66,15 @@ class SrnDataParser(DataParser):
                 f"{data}: {len(instances)} instances, and this method trains on one; "
                 f"pass one of {choices} by srn --instance, or train all by ns-train mnif"
             )
-        return self.outputs_of(read_instance(instances[0]), split)
+        return self.outputs_of(self.read(instances[0]), split)
+
+    def read(self, path: Path) -> Instance:
+        """One instance, its cameras as the configuration says.
+
+        Raises:
+            DataError: as `read_instance`.
+        """
+        return read_instance(path, self.config.reading)
 
     def outputs_of(self, instance: Instance, split: str) -> DataparserOutputs:
         """Cameras and pictures of an instance: its training views (`train`), or the held-out ones (`val`, `test`).
@@ -64,12 +85,13 @@ class SrnDataParser(DataParser):
         pictures = instance.image_filenames
         training, held_out = split_views(len(pictures), self.config.held_out_views, pictures[0].parent.parent)
         chosen = training if split == "train" else held_out
+        intrinsics = torch.from_numpy(instance.intrinsics[chosen])
         cameras = Cameras(
             camera_to_worlds=torch.from_numpy(instance.camera_to_worlds[chosen]),
-            fx=instance.fx,
-            fy=instance.fy,
-            cx=instance.cx,
-            cy=instance.cy,
+            fx=intrinsics[:, 0:1],
+            fy=intrinsics[:, 1:2],
+            cx=intrinsics[:, 2:3],
+            cy=intrinsics[:, 3:4],
             width=instance.width,
             height=instance.height,
             camera_type=CameraType.PERSPECTIVE,
@@ -86,5 +108,5 @@ class SrnDataParser(DataParser):
 
 
 SrnDataParserSpecification = DataParserSpecification(
-    config=SrnDataParserConfig(), description="Scenes in SRN layout (rgb/, pose/, intrinsics.txt per instance)."
+    config=SrnDataParserConfig(), description="Scenes in SRN layout, or with transforms.json, one a folder."
 )

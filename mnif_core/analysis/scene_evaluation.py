@@ -19,8 +19,8 @@ from mnif_core.analysis.evaluation import (
 )
 from mnif_core.analysis.evaluation_config import EvaluationConfig
 from mnif_core.analysis.results import Figures
-from mnif_core.data.picture_files import decode
-from mnif_core.data.srn_files import Instance, read_instance, split_views
+from mnif_core.data.instances import Instance, read_instance
+from mnif_core.data.scene_folders import split_views
 from mnif_core.generative_field import GenerativeField
 from mnif_core.metrics.extractors import Extractor
 from mnif_core.scene_fitting import FittedScene, fit_scenes
@@ -66,8 +66,8 @@ class SceneSubject:
     ) -> None:
         assert isinstance(field.signal, SceneSignal)
         self.field, self.signal, self.extractor, self.config = field, field.signal, extractor, config
-        self.train = [read_instance(path) for path in train]
-        self.unseen = [read_instance(path) for path in unseen]
+        self.train = [read_instance(path, self.signal.reading) for path in train]
+        self.unseen = [read_instance(path, self.signal.reading) for path in unseen]
         self.unseen_folders = list(unseen)
         self.splits = ["train"]
         self.splits += ["views held out of training scenes"] if self.signal.held_out_views else []
@@ -79,8 +79,9 @@ class SceneSubject:
         """See `Subject.data`."""
         for instance in [*self.train, *self.unseen]:
             yield instance.name
-            yield str([instance.camera_to_worlds.tolist(), instance.fx, instance.fy, instance.cx, instance.cy])
+            yield str([instance.camera_to_worlds.tolist(), instance.intrinsics.tolist()])
             yield from instance.image_filenames
+            yield from (mask for mask in instance.mask_filenames if mask is not None)
 
     def reconstruction(self, split: str) -> dict[str, Any]:
         """See `Subject.reconstruction`."""
@@ -178,7 +179,7 @@ class SceneSubject:
 
     def _real(self, instances: Sequence[Instance], views: Sequence[View]) -> Iterator[Tensor]:
         for start in range(0, len(views), BATCH):
-            pictures = [decode(instances[scene].image_filenames[view]) for scene, view in views[start : start + BATCH]]
+            pictures = [instances[scene].decode(view) for scene, view in views[start : start + BATCH]]
             yield torch.from_numpy(np.stack(pictures)).float() / 255.0
 
     @torch.no_grad()
@@ -189,7 +190,7 @@ class SceneSubject:
             for offset, (scene, view) in enumerate(views[start : start + BATCH]):
                 one = instances[scene]
                 camera = torch.from_numpy(one.camera_to_worlds[view])
-                intrinsics = torch.tensor([one.fx, one.fy, one.cx, one.cy])
+                intrinsics = torch.from_numpy(one.intrinsics[view])
                 pictures.append(
                     self.field.render(latents[start + offset], camera, intrinsics, one.height, one.width)[0].cpu()
                 )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mnif_core.data.srn_files import list_instances
+from mnif_core.data.scene_folders import list_instances
 from mnif_core.errors import DataError
 from mnif_core.official import is_numbered
 from mnif_core.signals.observations import Observations

@@ -14,7 +14,8 @@ class FitScene(FieldCommand):
 
     images: tuple[Path, ...] = tyro.MISSING
     """Views of each object: a folder in SRN layout, or with nerfstudio's transforms.json or Blender's
-    transforms_train.json, or such a file. The object is at the origin, z up, as far from its cameras as the run's."""
+    transforms_train.json, or such a file. The object is at the origin, z up, as far from its cameras as the run's;
+    see --axes, --normalise and --scale."""
     views: tuple[int, ...] = ()
     """How many views to fit, evenly spread; several numbers give a table. None for all that are not held out."""
     held_out: int = 3
@@ -24,6 +25,11 @@ class FitScene(FieldCommand):
     other but shows an unusual object less well."""
     scale: float = 1.0
     """Factor on the positions of the cameras."""
+    axes: str = ""
+    """Axes of the poses, where they are not those of their format (SRN's: opencv; transforms.json: opengl): opencv,
+    opengl, pytorch3d, llff or ros; behind it -w2c for world-to-camera, and -y-up or the like for another up than z."""
+    normalise: bool = False
+    """Move the point that the cameras look at to the origin, and the cameras as far from it as the run's."""
     name: str | None = None
     """What to call the object, where there is one; none for the name of its folder."""
     replace: bool = False
@@ -33,12 +39,14 @@ class FitScene(FieldCommand):
 
     def run_command(self) -> None:
         """Do it."""
+        from mnif_core.data.camera_check import CameraReading
         from mnif_core.data.posed_views import read_posed_views
-        from mnif_core.scene_fitting import SceneFitting
+        from mnif_core.scene_fitting import SceneFitting, signal_of_scenes
         from mnif_core.scene_study import fit_objects
 
         field = self.load()
-        objects = [read_posed_views(path).scaled(self.scale) for path in self.images]
+        reading = CameraReading.of(self.axes, self.normalise, signal_of_scenes(field).camera_distance)
+        objects = [read_posed_views(path, reading).scaled(self.scale) for path in self.images]
         fitting = SceneFitting(weight_steps=self.weight_steps, seed=self.seed)
         fit_objects(
             field,

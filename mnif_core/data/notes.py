@@ -4,6 +4,8 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+SHOWN = 8  # of many notes
+
 logger = logging.getLogger("mnif_core.data")
 
 
@@ -24,6 +26,14 @@ def collected_notes() -> Iterator[list[str]]:
     finally:
         logger.removeHandler(collector)
         logger.propagate = propagate
+
+
+def say_some(lines: list[str], what: str) -> None:
+    """Say the first of many notes, and then how many there are."""
+    for line in lines[:SHOWN]:
+        note(line)
+    if len(lines) > SHOWN:
+        note(f"{len(lines)} {what}, of which the first {SHOWN} are above")
 
 
 class _Collector(logging.Handler):

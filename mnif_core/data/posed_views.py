@@ -4,19 +4,16 @@ SRN layout (`rgb/`, `pose/`, `intrinsics.txt`), nerfstudio's `transforms.json`, 
 (`transforms_train.json`). Shape letters: v views.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnif_core.data.picture_files import decode
-from mnif_core.data.srn_files import is_instance, read_instance
-from mnif_core.data.transforms_files import read_transforms
+from mnif_core.data.camera_agreement import sees
+from mnif_core.data.camera_check import CameraReading
+from mnif_core.data.instances import AS_WRITTEN, read_instance
 from mnif_core.errors import DataError
-
-TRANSFORMS = ("transforms.json", "transforms_train.json")  # nerfstudio's, Blender's
 
 
 @dataclass(frozen=True)
@@ -52,42 +49,24 @@ class PosedViews:
     def beside_the_origin(self) -> list[int]:
         """Views in which the origin, where the object is expected, lies behind the camera or outside the picture."""
         height, width = self.pictures.shape[1:3]
-        # the origin in each camera's axes
-        x, y, z = np.einsum("vij,vi->vj", self.camera_to_worlds[:, :, :3], -self.camera_to_worlds[:, :, 3]).T
-        fx, fy, cx, cy = self.intrinsics.T
-        ahead = np.maximum(-z, 1e-6)
-        column, row = cx + fx * x / ahead, cy - fy * y / ahead
-        seen = (z < 0) & (column >= 0) & (column <= width) & (row >= 0) & (row <= height)
+        seen = sees(
+            self.camera_to_worlds.astype(np.float64), self.intrinsics.astype(np.float64), (width, height), np.zeros(3)
+        )
         return np.flatnonzero(~seen).tolist()
 
 
-def read_posed_views(path: Path) -> PosedViews:
+def read_posed_views(path: Path, reading: CameraReading = AS_WRITTEN) -> PosedViews:
     """Read the views of one object and check them.
 
     Args:
-        path: a folder in SRN layout, a folder with `transforms.json` or `transforms_train.json`, or such a file.
+        path: as `read_instance` takes it.
+        reading: how its cameras are meant.
 
     Raises:
-        DataError: none of these, or as `read_instance`, `read_transforms` and `decode`.
+        DataError: no such folder, or as `read_instance` and `decode_view`.
     """
     if not path.exists():
         raise DataError(f"{path}: no such folder; pass the views of one object by --images")
-    if is_instance(path):
-        found = read_instance(path)
-        intrinsics = np.array([[found.fx, found.fy, found.cx, found.cy]], dtype=np.float32)
-        intrinsics = intrinsics.repeat(len(found.image_filenames), axis=0)
-        return _decoded(found.name, found.image_filenames, found.camera_to_worlds, intrinsics)
-    files = [path] if path.is_file() else [path / name for name in TRANSFORMS if (path / name).is_file()]
-    if not files or files[0].suffix.lower() != ".json":
-        raise DataError(
-            f"{path}: no poses here; pass a folder with rgb/ and pose/ (SRN), with transforms.json (nerfstudio) "
-            "or with transforms_train.json (Blender)"
-        )
-    pictures, cameras, intrinsics = read_transforms(files[0])
-    return _decoded(files[0].absolute().parent.name, pictures, cameras, intrinsics)
-
-
-def _decoded(
-    name: str, pictures: Sequence[Path], cameras: NDArray[np.float32], intrinsics: NDArray[np.float32]
-) -> PosedViews:
-    return PosedViews(name, np.stack([decode(path) for path in pictures]), cameras, intrinsics)
+    found = read_instance(path, reading)
+    pictures = np.stack([found.decode(view) for view in range(len(found.image_filenames))])
+    return PosedViews(found.name, pictures, found.camera_to_worlds, found.intrinsics)

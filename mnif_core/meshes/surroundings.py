@@ -1,14 +1,13 @@
 """The files around a mesh that it names, pictures above all, and what could not be had of them."""
 
 import io
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mnif_core.data.named_files import find_named
 from mnif_core.errors import DataError
 from mnif_core.meshes.parts import Up
 
@@ -41,17 +40,8 @@ class Surroundings:
         self._said[text] = None
 
     def find(self, name: str, folder: Path | None = None) -> Path | None:
-        """The file that a mesh, or one of its files in `folder`, calls `name`.
-
-        Names are taken as written, then with slashes for backslashes, with `%20` and the like read, in other letter
-        case, and at last by the part behind the last slash, beside the file that names it.
-        """
-        folder = folder or self.path.parent
-        plain = name.strip().strip("\"'").removeprefix("file://")
-        slashed = plain.replace("\\", "/")
-        spellings = dict.fromkeys((plain, slashed, unquote(slashed), unquote(slashed).rsplit("/", 1)[-1]))
-        found = (_in_any_case(folder, spelling) for spelling in spellings)
-        return next((file for file in found if file is not None), None)
+        """The file that a mesh, or one of its files in `folder`, calls `name`; see `find_named`."""
+        return find_named(name, folder or self.path.parent)
 
     def get(self, name: str) -> bytes:
         """Content of a picture that the mesh names, as trimesh asks for it.
@@ -134,22 +124,3 @@ def _opened(content: bytes, name: str) -> "Image.Image":
     if width * height > max(FREE_PIXELS, PIXELS_PER_BYTE * len(content)):
         raise DataError(f"texture '{name}' claims {width} x {height} pixels in {len(content)} bytes; save it anew")
     return picture
-
-
-def _in_any_case(folder: Path, name: str) -> Path | None:
-    """The file `name`, seen from `folder`, whose letters may differ in case."""
-    try:
-        if (folder / name).is_file():
-            return folder / name
-        here = folder
-        for step in Path(name).parts:
-            if step == ".." or (here / step).exists():
-                here = here / step
-            else:
-                alike = sorted(entry for entry in os.listdir(here) if entry.casefold() == step.casefold())
-                if not alike:
-                    return None
-                here = here / alike[0]
-        return here if here.is_file() else None
-    except (OSError, ValueError):  # a name that no file can have
-        return None

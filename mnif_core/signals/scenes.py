@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mnif_core.criteria import RayError
+from mnif_core.data.camera_check import CameraReading
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.occupancy import Occupancy
 from mnif_core.rendering import (
@@ -65,6 +66,15 @@ class SceneSignal:
     """Focal length in pixels."""
     held_out_views: int = 0
     """Views of every training scene that training did not see, evenly spread (`split_views`)."""
+    axes: str = ""
+    """In which the poses of its data are written (`Axes.named`); empty for those of their format."""
+    normalise: bool = False
+    """Whether its data were moved to the origin and to `camera_distance`."""
+
+    @property
+    def reading(self) -> CameraReading:
+        """How cameras of its data, and of others for it, are read."""
+        return CameraReading.of(self.axes, self.normalise, self.camera_distance)
 
     @property
     def intrinsics(self) -> Tensor:

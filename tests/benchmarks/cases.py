@@ -11,7 +11,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from mnif_core.data.srn_files import list_instances
+from mnif_core.data.scene_folders import list_instances
 from mnif_core.mixture import MixtureConfig, MixtureSiren
 from mnif_core.presets import PRESETS
 from mnif_core.prior import LatentPrior, PriorConfig

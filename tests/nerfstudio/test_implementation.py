@@ -19,6 +19,8 @@ def model_with(implementation: Any) -> MnifModel:
         "width": 4,
         "focal": 5.0,
         "held_out_views": 1,
+        "axes": "",
+        "normalise": False,
     }
     return config.setup(scene_box=SceneBox(torch.zeros(2, 3)), num_train_data=1, metadata=metadata)
 

@@ -13,7 +13,8 @@ import torch
 from nerfstudio.cameras.cameras import Cameras
 from PIL import Image
 
-from mnif_core.data.srn_files import list_instances, read_instance
+from mnif_core.data.instances import AS_WRITTEN, read_instance
+from mnif_core.data.scene_folders import list_instances
 from mnif_core.errors import DataError
 from mnif_nerfstudio import scene_cache
 from mnif_nerfstudio.scene_store import PixelBatch, SceneStore
@@ -144,9 +145,9 @@ def test_changed_files_are_packed_again(root: Path, cache: Path) -> None:
     assert len(open_store(root, cache).images) == 17
 
     later = scene.parent / "scene_2" / "rgb" / "000000.png"  # same size, same name, later
-    key = scene_cache.content_key(list_instances(root, None, "train"))
+    key = scene_cache.content_key(list_instances(root, None, "train"), AS_WRITTEN)
     os.utime(later, ns=(1, later.stat().st_mtime_ns + 1))
-    assert scene_cache.content_key(list_instances(root, None, "train")) != key
+    assert scene_cache.content_key(list_instances(root, None, "train"), AS_WRITTEN) != key
 
 
 @pytest.mark.parametrize("name", ["images.npy", "foreground.npy", "cameras.safetensors", "store.json"])

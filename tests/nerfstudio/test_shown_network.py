@@ -26,7 +26,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> MnifModel:
     )  # fmt: skip
     metadata = {
         "scene_names": ["one", "two"], "camera_distance": 1.3, "height": SIZE, "width": SIZE, "focal": 1.025 * SIZE,
-        "held_out_views": 0,
+        "held_out_views": 0, "axes": "", "normalise": False,
     }  # fmt: skip
     made = MnifModel(config, SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])), num_train_data=1, metadata=metadata)
     with torch.no_grad():

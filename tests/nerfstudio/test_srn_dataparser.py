@@ -14,7 +14,8 @@ from nerfstudio.cameras.cameras import CameraType
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from PIL import Image
 
-from mnif_core.data.srn_files import list_instances, read_instance, split_views
+from mnif_core.data.instances import read_instance
+from mnif_core.data.scene_folders import list_instances, split_views
 from mnif_core.errors import DataError
 from mnif_nerfstudio.srn_dataparser import SrnDataParserConfig, SrnDataParserSpecification
 from tests.srn_fixture import DISTANCE, look_at_origin, write_srn
@@ -104,10 +105,10 @@ def test_intrinsics_follow_the_size_of_the_pictures(tmp_path: Path) -> None:
     instance = write_srn(tmp_path, scenes=1, size=16, width=24, center=(11.0, 9.0)) / "cars_train" / "scene_0"
     read = read_instance(instance)
     assert (read.name, read.height, read.width) == ("scene_0", 16, 24)
-    assert (read.fx, read.fy, read.cx, read.cy) == pytest.approx((16.4, 16.4, 11.0, 9.0))
+    assert read.intrinsics[0] == pytest.approx((16.4, 16.4, 11.0, 9.0))
     (instance / "intrinsics.txt").write_text("65.6 44 36\n64 96")  # as of pictures four times as large, short form
     read = read_instance(instance)
-    assert (read.fx, read.fy, read.cx, read.cy) == pytest.approx((16.4, 16.4, 11.0, 9.0))
+    assert read.intrinsics[0] == pytest.approx((16.4, 16.4, 11.0, 9.0))
     assert [path.name for path in read.image_filenames] == [f"{view:06d}.png" for view in range(6)]
 
 

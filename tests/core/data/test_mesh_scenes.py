@@ -7,8 +7,9 @@ import pytest
 import trimesh
 
 from mnif_core.cli import main
+from mnif_core.data.instances import read_instance
 from mnif_core.data.mesh_scenes import RenderSettings, render_meshes
-from mnif_core.data.srn_files import list_instances, read_instance
+from mnif_core.data.scene_folders import list_instances
 from mnif_core.errors import ConfigError, DataError
 
 

@@ -121,7 +121,7 @@ def edited(folder: Path, edit: Any) -> Path:
         (lambda c: c["frames"][1]["transform_matrix"][0].__setitem__(0, 3.0), "frame 1.*not a rigid motion"),
         (lambda c: c["frames"][0].pop("file_path"), "frame 0 has no file_path"),
         (lambda c: c["frames"][3].update(file_path="images/9.png"), r"images/9\.png: missing.*frame 3"),
-        (lambda c: c.pop("fl_x"), "no valid focal length"),
+        (lambda c: (c.pop("fl_x"), c.pop("fl_y")), "no valid focal length"),
         (lambda c: c.update(fl_x="wide"), "no valid focal length"),
         (lambda c: c.update(k1=0.1), "distorting lens"),
         (lambda c: c.update(camera_model="OPENCV_FISHEYE"), "distorting lens"),
