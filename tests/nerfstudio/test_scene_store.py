@@ -13,6 +13,7 @@ import torch
 from nerfstudio.cameras.cameras import Cameras
 from PIL import Image
 
+from mnif_core.data import instances
 from mnif_core.data.instances import AS_WRITTEN, read_instance
 from mnif_core.data.scene_folders import list_instances
 from mnif_core.errors import DataError
@@ -43,10 +44,10 @@ def entries(cache: Path) -> list[Path]:
 
 
 def forbid_reading(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(path: Path) -> Any:
+    def fail(path: Path, *_: Any) -> Any:
         raise AssertionError(f"{path} is read again")
 
-    monkeypatch.setattr(scene_cache, "decode", fail)
+    monkeypatch.setattr(instances, "decode_view", fail)
     monkeypatch.setattr(scene_cache, "read_instance", fail)
 
 
@@ -70,7 +71,7 @@ def test_views_and_cameras_are_those_of_the_files(root: Path, cache: Path) -> No
             image, camera_to_world, intrinsics = store.view(6 * scene + number)
             np.testing.assert_array_equal(image, np.asarray(Image.open(file)))
             np.testing.assert_array_equal(camera_to_world, instance.camera_to_worlds[number])
-            np.testing.assert_allclose(intrinsics, [instance.fx, instance.fy, instance.cx, instance.cy], rtol=1e-6)
+            np.testing.assert_array_equal(intrinsics, instance.intrinsics[number])
             assert store.image_filenames[6 * scene + number] == f"scene_{scene}/rgb/{number:06d}.png"
 
 
@@ -165,26 +166,26 @@ def test_damaged_cache_entries_are_packed_again(root: Path, cache: Path, name: s
 
 
 def test_an_interrupted_build_leaves_nothing(root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    decode = scene_cache.decode
+    decode = instances.decode_view
 
-    def interrupted(path: Path) -> Any:
+    def interrupted(path: Path, mask: Path | None) -> Any:
         if path.name == "000004.png":
             raise KeyboardInterrupt
-        return decode(path)
+        return decode(path, mask)
 
-    monkeypatch.setattr(scene_cache, "decode", interrupted)
+    monkeypatch.setattr(instances, "decode_view", interrupted)
     with pytest.raises(KeyboardInterrupt):
         open_store(root, cache)
     assert entries(cache) == []
-    monkeypatch.setattr(scene_cache, "decode", decode)
+    monkeypatch.setattr(instances, "decode_view", decode)
     assert len(open_store(root, cache).images) == 18
 
 
 def test_a_killed_build_is_not_used_and_cleared_away(root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     child = os.fork()
     if child == 0:
-        decode = scene_cache.decode
-        monkeypatch.setattr(scene_cache, "decode", lambda p: os._exit(9) if "scene_2" in str(p) else decode(p))
+        decode = instances.decode_view
+        monkeypatch.setattr(instances, "decode_view", lambda p, m: os._exit(9) if "scene_2" in str(p) else decode(p, m))
         open_store(root, cache)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
@@ -199,13 +200,13 @@ def test_a_killed_build_is_not_used_and_cleared_away(root: Path, cache: Path, mo
 
 
 def test_builders_at_the_same_time_pack_once(root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    decode, read = scene_cache.decode, []
+    decode, read = instances.decode_view, []
 
-    def counted(path: Path) -> Any:
+    def counted(path: Path, mask: Path | None) -> Any:
         read.append(path)
-        return decode(path)
+        return decode(path, mask)
 
-    monkeypatch.setattr(scene_cache, "decode", counted)
+    monkeypatch.setattr(instances, "decode_view", counted)
     barrier, stores = threading.Barrier(4), []
 
     def build() -> None:
