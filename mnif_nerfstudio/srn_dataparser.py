@@ -66,7 +66,12 @@ class SrnDataParser(DataParser):
                 f"{data}: {len(instances)} instances, and this method trains on one; "
                 f"pass one of {choices} by srn --instance, or train all by ns-train mnif"
             )
-        return self.outputs_of(self.read(instances[0]), split)
+        instance = self.read(instances[0])
+        outputs = self.outputs_of(instance, split)
+        mask_of = dict(zip(instance.image_filenames, instance.mask_filenames, strict=True))
+        masks = [mask for picture in outputs.image_filenames if (mask := mask_of[picture]) is not None]
+        outputs.mask_filenames = masks if masks and len(masks) == len(outputs.image_filenames) else None
+        return outputs
 
     def read(self, path: Path) -> Instance:
         """One instance, its cameras as the configuration says.

@@ -88,9 +88,11 @@ class WrittenCameras:
             centre = np.zeros(3)
         seen = sees(cameras, self.intrinsics, self.size, np.zeros(3))
         if seen.mean() < MOST:
+            axes_differ = centre is None or self._see_origin(self._fitting())
+            remedy = self._remedy() if axes_differ or centre is None else self._moved(cameras, centre)
             raise DataError(
                 f"{self.where}: the origin, where the object should be, is not seen by {(~seen).sum()} of {len(seen)} "
-                f"cameras, read as {axes}; {self._remedy() if centre is None else self._moved(cameras, centre)}"
+                f"cameras, read as {axes}; {remedy}"
             )
         if not seen.all():
             views = ", ".join(map(str, np.flatnonzero(~seen)[:5]))
@@ -107,8 +109,8 @@ class WrittenCameras:
         fault = None
         if direction is None:
             other = self._fitting() if len(cameras) >= FEWEST and not insisted else None
-            if other is not None and other.camera != axes.camera:
-                fault = f"the cameras, read as {axes}, have no common up; pass {_option(other)}, by which they have one"
+            if other is not None and replace(other, up=axes.up) != axes:
+                fault = f"the cameras, read as {axes}, have no common up; {self._remedy()}"
         elif up is not None and up.startswith("-"):
             turned = replace(axes, up=up)
             # cameras mostly look down on an object: that tells which of two turns is meant
@@ -126,31 +128,37 @@ class WrittenCameras:
             note(f"{self.where}: up is {up or tilted}, and shown as if it were z{remedy}")
 
     def _fitting(self) -> Axes | None:
-        """The axes by which nearly all cameras see the origin, or at least agree on a centre, best with z up."""
+        """The axes by which nearly all cameras see the origin, or at least agree on a centre, best with a common up."""
         found: list[tuple[tuple[bool, bool, bool, bool], Axes]] = []
         for axes in CHOICES:
-            cameras = axes.to_opengl(self.matrices)
-            origin = bool(sees(cameras, self.intrinsics, self.size, np.zeros(3)).mean() >= PROPOSED)
+            cameras, origin = axes.to_opengl(self.matrices), self._see_origin(axes)
             if not origin and agreed_centre(cameras, self.intrinsics, self.size, PROPOSED) is None:
                 continue
             direction = agreed_up(cameras)
             up = axis_of(direction) if direction is not None else None
             known, positive = up is not None, up is not None and not up.startswith("-")
-            found.append(((origin, known, positive, up == "z"), replace(axes, up=up or "z")))
+            found.append(((known, origin, positive, up == "z"), replace(axes, up=up or "z")))
         return max(found, key=lambda each: each[0])[1] if found else None
 
     def _remedy(self) -> str:
+        """What to do, where the cameras cannot be meant as they are read."""
         other = self._fitting()
         if other is None:
             return "write camera-to-world poses of cameras that look at one object, at the origin"
-        cameras = other.to_opengl(self.matrices)
-        at_origin = sees(cameras, self.intrinsics, self.size, np.zeros(3)).mean() >= PROPOSED
-        return f"their axes are {other}: pass {_option(other, normalise=not at_origin)}"
+        return f"their axes are {other}: pass {_option(other, normalise=not self._see_origin(other))}"
+
+    def _see_origin(self, axes: Axes | None) -> bool:
+        """Whether nearly all cameras, read in `axes`, see the origin."""
+        if axes is None:
+            return False
+        cameras = axes.to_opengl(self.matrices)
+        return bool(sees(cameras, self.intrinsics, self.size, np.zeros(3)).mean() >= PROPOSED)
 
     def _radius(self, cameras: Array, centre: Array) -> float:
         return seen_radius(cameras, self.intrinsics, self.size, centre)
 
     def _moved(self, cameras: Array, centre: Array) -> str:
+        """Where the object is, and how to have it at the origin."""
         x, y, z = centre
         return (
             f"the cameras look at ({x:.3g}, {y:.3g}, {z:.3g}) from {camera_distance(cameras, centre):.3g} away and see "
