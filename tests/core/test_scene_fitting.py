@@ -1,5 +1,6 @@
 """Latents of unseen scenes: found again from views that a known latent has made."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +162,31 @@ def test_command_says_what_is_wrong_in_one_line(
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
     assert not (run / "fitted.png").exists() and not (run / "field/fitted").exists()
+
+
+def rewrite_poses(scene: Path, turn: np.ndarray, shift: tuple[float, float, float] = (0, 0, 0)) -> None:
+    """Multiply every pose by `turn` `[4, 4]` from the right, and move the world."""
+    for path in (scene / "pose").iterdir():
+        pose = np.loadtxt(path).reshape(4, 4) @ turn
+        pose[:3, 3] += shift
+        path.write_text(" ".join(f"{number:.9f}" for number in pose.flatten()))
+
+
+def test_other_axes_and_places_are_read_by_options_and_by_the_run_s_own(
+    field: GenerativeField, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    field.save(tmp_path / "run/field")
+    expected = fit_scenes(field, data, 1, 2)[0].latent
+    rewrite_poses(data / "scene_0", np.diag([1.0, -1.0, -1.0, 1.0]), shift=(9, 0, 0))
+    options = ("--images", data / "scene_0", "--held-out", 2, "--weight-steps", 0)
+    assert fit_scene(tmp_path / "run", *options) == 1
+    assert "their axes are opengl: pass --axes opengl --normalise" in capsys.readouterr().err
+    assert fit_scene(tmp_path / "run", *options, "--axes", "opengl", "--normalise") == 0
+    named = read_fitted(tmp_path / "run/field", "scene_0", field.latents)
+    torch.testing.assert_close(named.latent, expected, atol=1e-3, rtol=1e-3)
+    signal = replace(field.signal, axes="opengl", normalise=True)
+    trained_so = GenerativeField(field.modulation, field.latents, signal)
+    torch.testing.assert_close(fit_scenes(trained_so, data, 1, 2)[0].latent, named.latent, atol=1e-3, rtol=1e-3)
 
 
 def test_command_draws_pairs(
