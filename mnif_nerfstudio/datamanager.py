@@ -147,16 +147,17 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         with collected_notes():  # said when the views were packed
             instance = self.dataparser.read(self.instances[scene])
         self.train_dataparser_outputs = self.dataparser.outputs_of(instance, "train")
-        self.train_dataparser_outputs.metadata.update(
-            scene_names=self.store.scene_names,
-            camera_distance=self.store.camera_distance,
-            height=self.store.height,
-            width=self.store.width,
-            focal=float(self.store.intrinsics[0][0]),
-            held_out_views=self.dataparser.config.held_out_views,
-            axes=self.dataparser.config.axes,
-            normalise=self.dataparser.config.normalise,
-        )
+        parser = self.dataparser.config
+        views = {
+            "camera_distance": self.store.camera_distance,
+            "height": self.store.height,
+            "width": self.store.width,
+            "focal": float(self.store.intrinsics[0][0]),
+            "held_out_views": parser.held_out_views,
+            "axes": parser.axes,
+            "normalise": parser.normalise,
+        }
+        self.train_dataparser_outputs.metadata.update(scene_names=self.store.scene_names, views=views)
         self.train_dataset = InputDataset(self.train_dataparser_outputs)
         self.eval_dataset = InputDataset(self.dataparser.outputs_of(instance, "val"))
 

@@ -93,27 +93,20 @@ class MnifModel(Model):
     def populate_modules(self) -> None:
         """Build field and prior for the scenes that the datamanager has announced in its metadata."""
         super().populate_modules()
-        metadata, config = self.kwargs["metadata"], self.config
-        self.scene_names: list[str] = list(metadata["scene_names"])
-        distance = float(metadata["camera_distance"])
+        config, views = self.config, self.kwargs["metadata"]["views"]
+        self.scene_names: list[str] = list(self.kwargs["metadata"]["scene_names"])
+        distance = float(views["camera_distance"])
         if not config.near_plane < distance < config.far_plane:
             raise ConfigError(
-                f"cameras stand {distance:.2f} from the origin, outside near {config.near_plane:g} to far "
-                f"{config.far_plane:g}; pass --pipeline.model.near-plane and --pipeline.model.far-plane around it, "
-                "or srn --normalise True"
+                f"cameras {distance:.2f} from the origin, outside near {config.near_plane:g} to far {config.far_plane:g}; "
+                "pass --pipeline.model.near-plane and --pipeline.model.far-plane around it, or srn --normalise True"
             )
         signal = SceneSignal(
             near=config.near_plane,
             far=config.far_plane,
-            camera_distance=distance,
             samples_per_ray=config.samples_per_ray,
             density=config.density,
-            height=metadata["height"],
-            width=metadata["width"],
-            focal=metadata["focal"],
-            held_out_views=metadata["held_out_views"],
-            axes=metadata["axes"],
-            normalise=metadata["normalise"],
+            **views,
         )
         mixture = MixtureConfig(
             hidden_layers=config.hidden_layers,

@@ -16,7 +16,8 @@ from mnif_core.generative_field import Signal
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.rendering import pixel_directions, sample_depths
 from mnif_core.signals.images import ImageSignal
-from mnif_core.signals.scenes import DENSITIES, SceneSignal, look_at_origin
+from mnif_core.signals.orbit import look_at_origin
+from mnif_core.signals.scenes import DENSITIES, SceneSignal
 from mnif_core.signals.voxels import VoxelSignal
 
 POINTS_PER_CHUNK = 1 << 16

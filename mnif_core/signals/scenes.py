@@ -26,6 +26,7 @@ from mnif_core.rendering import (
     softplus_density,
     softplus_slope,
 )
+from mnif_core.signals.orbit import look_at_origin
 
 DENSITIES: dict[str, Callable[[Tensor], Tensor]] = {"elu": elu_density, "softplus": softplus_density}
 SLOPES: dict[str, Callable[[Tensor], Tensor]] = {"elu": elu_slope, "softplus": softplus_slope}
@@ -279,23 +280,3 @@ class SceneSignal:
             occupancies = [self.occupancy(networks[i]) for i in range(networks.num_instances)]
         pictures = [self.render_view(networks, camera, occupancies=occupancies).color for camera in self.orbit(views)]
         return torch.stack(pictures, dim=1)
-
-
-def look_at_origin(azimuths: Tensor, elevation: float, distance: float) -> Tensor:
-    """Cameras that look at the origin, z up.
-
-    Args:
-        azimuths: `[v]` in radians, from the x axis.
-        elevation: radians above the horizon, below pi/2.
-        distance: from the origin.
-
-    Returns:
-        Camera-to-world `[v, 3, 4]`, OpenGL axes (x right, y up, looking along -z).
-    """
-    flat = math.cos(elevation)
-    backward = torch.stack(
-        [flat * azimuths.cos(), flat * azimuths.sin(), torch.full_like(azimuths, math.sin(elevation))], dim=-1
-    )
-    right = torch.stack([-azimuths.sin(), azimuths.cos(), torch.zeros_like(azimuths)], dim=-1)
-    up = torch.linalg.cross(backward, right)
-    return torch.stack([right, up, backward, distance * backward], dim=-1)

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from mnif_core.mixture import MixtureConfig, MixtureSiren
 from mnif_core.occupancy import Occupancy
-from mnif_core.signals.scenes import TOLERANCE, RenderedRays, SceneSignal, look_at_origin
+from mnif_core.signals.orbit import look_at_origin
+from mnif_core.signals.scenes import TOLERANCE, RenderedRays, SceneSignal
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 

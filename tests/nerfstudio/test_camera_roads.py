@@ -79,7 +79,7 @@ def test_srn_sets_of_other_axes_do_not_train_unless_named(
     manager = MultiSceneDataManagerConfig(data=tmp_path / "set", dataparser=parser).setup(device="cpu")
     expected = torch.from_numpy(cameras()[:, :3]).float().repeat(2, 1, 1)
     torch.testing.assert_close(manager.store.camera_to_worlds, expected)
-    assert manager.train_dataparser_outputs.metadata["axes"] == axes
+    assert manager.train_dataparser_outputs.metadata["views"]["axes"] == axes
     single = SrnDataParserConfig(data=tmp_path / "set/scene_0", axes=axes, held_out_views=0).setup()
     torch.testing.assert_close(single.get_dataparser_outputs("train").cameras.camera_to_worlds, expected[:VIEWS])
 

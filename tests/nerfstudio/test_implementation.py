@@ -14,13 +14,7 @@ def model_with(implementation: Any) -> MnifModel:
     config = MnifModelConfig(implementation=implementation, width=32, num_bases=2, latent_dim=4, prior_width=16)
     metadata = {
         "scene_names": ["one"],
-        "camera_distance": 1.3,
-        "height": 4,
-        "width": 4,
-        "focal": 5.0,
-        "held_out_views": 1,
-        "axes": "",
-        "normalise": False,
+        "views": {"camera_distance": 1.3, "height": 4, "width": 4, "focal": 5.0},
     }
     return config.setup(scene_box=SceneBox(torch.zeros(2, 3)), num_train_data=1, metadata=metadata)
 

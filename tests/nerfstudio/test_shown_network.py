@@ -9,7 +9,8 @@ from nerfstudio.data.scene_box import SceneBox
 from torch import Tensor
 
 from mnif_core.fitted_scenes import StoredScene, add_fitted
-from mnif_core.signals.scenes import TOLERANCE, look_at_origin
+from mnif_core.signals.orbit import look_at_origin
+from mnif_core.signals.scenes import TOLERANCE
 from mnif_nerfstudio import shown_network
 from mnif_nerfstudio.methods import mnif, mnif_tiny
 from mnif_nerfstudio.model import MnifModel, MnifModelConfig
@@ -25,8 +26,8 @@ def model(monkeypatch: pytest.MonkeyPatch) -> MnifModel:
         prior_width=16, prior_blocks=1, eval_num_rays_per_chunk=100,
     )  # fmt: skip
     metadata = {
-        "scene_names": ["one", "two"], "camera_distance": 1.3, "height": SIZE, "width": SIZE, "focal": 1.025 * SIZE,
-        "held_out_views": 0, "axes": "", "normalise": False,
+        "scene_names": ["one", "two"],
+        "views": {"camera_distance": 1.3, "height": SIZE, "width": SIZE, "focal": 1.025 * SIZE},
     }  # fmt: skip
     made = MnifModel(config, SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])), num_train_data=1, metadata=metadata)
     with torch.no_grad():

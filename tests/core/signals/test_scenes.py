@@ -6,7 +6,8 @@ import torch
 
 from mnif_core.mixture import MixtureConfig, MixtureSiren
 from mnif_core.rendering import pixel_directions
-from mnif_core.signals.scenes import SceneSignal, look_at_origin
+from mnif_core.signals.orbit import look_at_origin
+from mnif_core.signals.scenes import SceneSignal
 
 
 class Ball:
