@@ -98,7 +98,7 @@ class MnifModel(Model):
         distance = float(views["camera_distance"])
         if not config.near_plane < distance < config.far_plane:
             raise ConfigError(
-                f"cameras {distance:.2f} from the origin, outside {config.near_plane:g} (near) to {config.far_plane:g} (far); "
+                f"cameras are {distance:.2f} from the origin, not {config.near_plane:g} to {config.far_plane:g}; "
                 "pass --pipeline.model.near-plane and --pipeline.model.far-plane around it, or srn --normalise True"
             )
         signal = SceneSignal(
