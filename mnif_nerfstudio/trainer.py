@@ -116,6 +116,9 @@ class MnifTrainer(Trainer):
             super()._load_checkpoint()
         except CheckpointError as error:
             raise CheckpointError(f"{path}: {error}") from error
+        if self._start_step >= self.config.max_num_iterations:
+            # the table of steps in the terminal fails where no step is taken
+            self.config.logging.local_writer.enable = False
 
     def _checkpoint_path(self) -> Path | None:
         config = self.config

@@ -31,6 +31,11 @@ class Finished:
         return self.output.rstrip().splitlines()[-1]
 
 
+def assert_ok(finished: Finished) -> None:
+    """Fail with the end of the output where a command has failed."""
+    assert finished.code == 0, finished.output[-4000:]
+
+
 @dataclass
 class Running:
     """A command under way."""
@@ -142,7 +147,7 @@ def trained(tools: Tools, few_cars: Path, tmp_path_factory: pytest.TempPathFacto
     """A finished short run: its folder and what it printed."""
     output = tmp_path_factory.mktemp("outputs")
     finished = tools.run(*short_run(few_cars, output))
-    assert finished.code == 0, finished.output[-3000:]
+    assert_ok(finished)
     return output / "run" / "mnif-tiny" / "now", finished
 
 

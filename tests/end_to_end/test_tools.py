@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +12,10 @@ from PIL import Image
 from mnif_core.cli import main
 from mnif_core.data.demo.car_scenes import make_demo_cars
 from mnif_core.generative_field import GenerativeField
-from tests.end_to_end.conftest import FIT_STEPS, PRIOR_STEPS, Finished, Tools, short_run
+from tests.end_to_end.conftest import Finished, Tools, assert_ok, short_run
 from tests.end_to_end.open3d_library import needs_open3d, preload_libusb
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ns-render needs ffmpeg on the PATH")
-
-
-def assert_ok(finished: Finished) -> None:
-    assert finished.code == 0, finished.output[-4000:]
 
 
 def test_train_leaves_artefact_sheet_and_summary(trained: tuple[Path, Finished]) -> None:
@@ -144,30 +139,6 @@ def test_export_tsdf(tools: Tools, tiny_run: Path, tmp_path: Path) -> None:
     command += ["--resolution", 32, "--downscale-factor", 1, "--target-num-faces", "None"]
     assert_ok(tools.run(*command, "--texture-method", "tsdf", environment={"MNIF_SHOW": "sample:4"}))
     assert (tmp_path / "tsdf" / "tsdf_mesh.ply").stat().st_size > 1000
-
-
-@pytest.mark.parametrize("stage", [1, 2])
-def test_resume_after_kill(tools: Tools, few_cars: Path, tiny_run: Path, tmp_path: Path, stage: int) -> None:
-    running = tools.start(*short_run(few_cars, tmp_path, "--steps-per-save", 10))
-    run = tmp_path / "run" / "mnif-tiny" / "now"
-    models = run / "nerfstudio_models"
-    wanted = 40 if stage == 1 else FIT_STEPS + 20
-    until = time.monotonic() + 300
-    while not any(int(path.stem.split("-")[1]) >= wanted for path in models.glob("*.ckpt")):
-        assert not running.ended and time.monotonic() < until, running.output[-3000:]
-        time.sleep(0.02)
-    running.kill()
-    assert not (run / "summary.json").exists()
-    last = max(int(path.stem.split("-")[1]) for path in models.glob("*.ckpt"))
-    assert (last < FIT_STEPS) == (stage == 1)
-    finished = tools.run(*short_run(few_cars, tmp_path / "again", "--load-dir", models))
-    assert_ok(finished)
-    again = tmp_path / "again" / "run" / "mnif-tiny" / "now"
-    end = torch.load(next((again / "nerfstudio_models").glob("*.ckpt")), weights_only=True)
-    assert end["step"] == FIT_STEPS + PRIOR_STEPS - 1
-    whole, resumed = (json.loads((folder / "summary.json").read_text()) for folder in (tiny_run, again))
-    assert resumed["held_out_psnr_db"] == pytest.approx(whole["held_out_psnr_db"], abs=1.0)
-    assert resumed["stage_1_seconds"] > 0
 
 
 def assert_one_line(finished: Finished, *parts: object) -> None:
