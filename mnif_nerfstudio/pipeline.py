@@ -16,6 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mnif_nerfstudio.datamanager import MultiSceneDataManager, MultiSceneDataManagerConfig
 from mnif_nerfstudio.model import MnifModel, MnifModelConfig
+from mnif_nerfstudio.moved_run import data_folder, folder_with
 from mnif_nerfstudio.shown_scene import selection_from_environment
 from mnif_nerfstudio.state_check import check_state
 from mnif_nerfstudio.viewer_panel import ViewerPanel
@@ -54,6 +55,10 @@ class MnifPipeline(VanillaPipeline):
         local_rank: int = 0,
         grad_scaler: GradScaler | None = None,
     ) -> None:
+        if test_mode != "val":  # not training: a run's config.yml
+            data: Any = config.datamanager
+            recorded = data.data if data.data is not None or data.dataparser.data == Path() else data.dataparser.data
+            data.data = data_folder(recorded)
         # the base class wraps in DDP with a device id, which fails on CPU: let it build one process's model
         super().__init__(config, device, test_mode, world_size=1, local_rank=local_rank, grad_scaler=grad_scaler)
         self.register_buffer("stage_seconds", torch.zeros(2))
@@ -65,7 +70,8 @@ class MnifPipeline(VanillaPipeline):
                 self._model, device_ids=ids, find_unused_parameters=True
             )
             dist.barrier(device_ids=ids)
-        self.mnif.field_folder = config.field_folder
+        moved = folder_with("field")
+        self.mnif.field_folder = config.field_folder if moved is None else moved / "field"
         selection = selection_from_environment()
         if selection.source == "fitted":
             self.mnif.shown = selection  # fitted to weights that are loaded later, and shown then

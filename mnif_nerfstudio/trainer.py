@@ -13,6 +13,7 @@ from nerfstudio.engine.trainer import Trainer, TrainerConfig
 from nerfstudio.utils.decorators import check_main_thread
 
 from mnif_core.errors import CheckpointError, ConfigError, TrainingError
+from mnif_nerfstudio.moved_run import folder_with
 from mnif_nerfstudio.pipeline import MnifPipeline
 from mnif_nerfstudio.report import write_report
 from mnif_nerfstudio.schedulers import StageCosineSchedulerConfig
@@ -31,6 +32,10 @@ class MnifTrainerConfig(TrainerConfig):
         if self.experiment_name is None and self.data is None and self.pipeline.datamanager.data is None:
             self.experiment_name = "demo-cars"
         super().set_experiment_name()
+
+    def get_base_dir(self) -> Path:
+        """The run's folder: that of the config.yml being read if checkpoints lie there, else as recorded."""
+        return folder_with(self.relative_model_dir) or super().get_base_dir()
 
     def save_config(self) -> None:
         """Write config.yml, by which nerfstudio's other commands also find the run's field."""

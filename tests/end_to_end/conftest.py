@@ -36,6 +36,14 @@ def assert_ok(finished: Finished) -> None:
     assert finished.code == 0, finished.output[-4000:]
 
 
+def assert_one_line(finished: Finished, *parts: object) -> None:
+    """Check that a command has failed with one line that holds all `parts`."""
+    assert finished.code != 0
+    assert "Traceback" not in finished.output, finished.output[-3000:]
+    for part in parts:
+        assert str(part) in finished.last_line
+
+
 @dataclass
 class Running:
     """A command under way."""

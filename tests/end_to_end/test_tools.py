@@ -12,7 +12,7 @@ from PIL import Image
 from mnif_core.cli import main
 from mnif_core.data.demo.car_scenes import make_demo_cars
 from mnif_core.generative_field import GenerativeField
-from tests.end_to_end.conftest import Finished, Tools, assert_ok, short_run
+from tests.end_to_end.conftest import Finished, Tools, assert_ok, assert_one_line, short_run
 from tests.end_to_end.open3d_library import needs_open3d, preload_libusb
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ns-render needs ffmpeg on the PATH")
@@ -139,13 +139,6 @@ def test_export_tsdf(tools: Tools, tiny_run: Path, tmp_path: Path) -> None:
     command += ["--resolution", 32, "--downscale-factor", 1, "--target-num-faces", "None"]
     assert_ok(tools.run(*command, "--texture-method", "tsdf", environment={"MNIF_SHOW": "sample:4"}))
     assert (tmp_path / "tsdf" / "tsdf_mesh.ply").stat().st_size > 1000
-
-
-def assert_one_line(finished: Finished, *parts: object) -> None:
-    assert finished.code != 0
-    assert "Traceback" not in finished.output, finished.output[-3000:]
-    for part in parts:
-        assert str(part) in finished.last_line
 
 
 def test_missing_data_is_one_line(tools: Tools, tmp_path: Path) -> None:
