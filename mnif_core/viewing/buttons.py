@@ -12,7 +12,7 @@ def add_buttons(
     pressed: Callable[[str, viser.ClientHandle | None], None],
     hint: str,
     visible: bool = True,
-) -> viser.GuiButtonGroupHandle[str]:
+) -> viser.GuiButtonGroupHandle:
     """Add a row of buttons to the folder that is being filled.
 
     Args:
@@ -23,11 +23,11 @@ def add_buttons(
         hint: shown when the mouse rests on the row.
         visible: from the start.
     """
-    group: viser.GuiButtonGroupHandle[str] = gui.add_button_group(label, list(options), visible=visible, hint=hint)
-    # viser reports a button only if another one was pressed before: so nothing is ever left as the last one
+    group: viser.GuiButtonGroupHandle = gui.add_button_group(label, list(options), visible=visible, hint=hint)
+    # viser 0 reports a button only if another one was pressed before: so nothing is ever left as the last one
     group.value = ""
 
-    def on_click(event: viser.GuiEvent[viser.GuiButtonGroupHandle[str]]) -> None:
+    def on_click(event: viser.GuiEvent) -> None:
         option = group.value
         if option:
             group.value = ""

@@ -1,24 +1,31 @@
 """Keeps the connection of a browser that is slow to read.
 
 viser sends to a browser from two queues: one for all browsers, one for its own pictures and downloads. While a slow
-browser makes both wait, websockets' server fails an assertion of its own and ends the connection, and with it a
-download.
+browser makes both wait, the websockets server of viser 0 fails an assertion of its own and ends the connection, and
+with it a download. viser 1 has another server.
 """
 
 import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
 from weakref import WeakKeyDictionary
 
-from websockets.legacy.protocol import WebSocketCommonProtocol
-
-_drain = WebSocketCommonProtocol.drain
-_turns: WeakKeyDictionary[WebSocketCommonProtocol, asyncio.Lock] = WeakKeyDictionary()
-
-
-async def _drain_in_turn(connection: WebSocketCommonProtocol) -> None:
-    async with _turns.setdefault(connection, asyncio.Lock()):
-        await _drain(connection)
+_turns: WeakKeyDictionary[Any, asyncio.Lock] = WeakKeyDictionary()
 
 
 def wait_in_turn() -> None:
     """Let senders to one browser wait in turn, on every connection of this process."""
-    WebSocketCommonProtocol.drain = _drain_in_turn  # type: ignore[method-assign, assignment]
+    server = sys.modules.get("websockets.legacy.protocol")
+    if server is None or getattr(server.WebSocketCommonProtocol.drain, "in_turn", False):
+        return
+    server.WebSocketCommonProtocol.drain = _in_turn(server.WebSocketCommonProtocol.drain)
+
+
+def _in_turn(drain: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
+    async def drain_in_turn(connection: Any) -> None:
+        async with _turns.setdefault(connection, asyncio.Lock()):
+            await drain(connection)
+
+    drain_in_turn.in_turn = True  # type: ignore[attr-defined]
+    return drain_in_turn

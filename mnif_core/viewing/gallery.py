@@ -7,20 +7,21 @@ import viser
 
 from mnif_core.viewing.buttons import add_buttons
 from mnif_core.viewing.controls import Controls
-from mnif_core.viewing.markup import Tile, hidden_buttons, tile_grid
+from mnif_core.viewing.markup import Markup, Tile, gallery
 from mnif_core.viewing.selection import Selection
 from mnif_core.viewing.stage import NOUNS, Stage
 from mnif_core.viewing.thumbnails import Thumbnails
 
 COLUMNS, ROWS = 4, 3
 TILES = COLUMNS * ROWS
+LABELS = [f"Picture {place + 1}" for place in range(TILES)]
 LAST_SEED = 2**31
 
 
 class Gallery:
     """A page of thumbnails in the folder that is being filled. Only the page in view is ever made.
 
-    viser's pictures take no clicks, its buttons do: each picture is the label of a button out of sight.
+    viser's pictures take no clicks, its buttons do: each picture presses a button out of sight.
     """
 
     def __init__(self, gui: viser.GuiApi, stage: Stage, controls: Controls, thumbnails: Thumbnails) -> None:
@@ -38,12 +39,11 @@ class Gallery:
         self.slot = gui.add_dropdown(
             "Click sets", ["First"], visible=False, hint="Which of the mixed ones the next click chooses"
         )
-        self._buttons = [
-            gui.add_button(f"Picture {place + 1}", hint="Show this picture of the gallery") for place in range(TILES)
-        ]
+        self.grid = Markup(gui)
+        self.grid.show(gallery([], COLUMNS))
+        self._buttons = [gui.add_button(label, hint="Show this picture of the gallery") for label in LABELS]
         for place, button in enumerate(self._buttons):
             button.on_click(lambda _, place=place: self._choose(self._start + place))  # type: ignore[misc]
-        self.grid = gui.add_markdown(hidden_buttons(button._impl.id for button in self._buttons))
         self.first = gui.add_number(
             "First", 0, min=0, max=LAST_SEED, step=TILES, hint="Number of the first picture; type any to go there"
         )
@@ -77,16 +77,15 @@ class Gallery:
             self._offer(slots)
         names = self._stage.field().names
         tiles = []
-        for selection, button in zip(self._page, self._buttons, strict=False):
+        for selection, label in zip(self._page, LABELS, strict=False):
             made, number = self._thumbnails.get(selection), selection.scene
             title = f"{number}: {names[number]}"
             if selection.source == "sample":
                 number, title = selection.seed, f"sample of seed {selection.seed}"
             overtaken = "" if made is None or self._thumbnails.is_current(selection) else " (older)"
             url = made.url if made else ""
-            tiles.append(Tile(url, f"{number}{overtaken}", title, button._impl.id, selection == shown))
-        style = hidden_buttons(button._impl.id for button in self._buttons)
-        self.grid.content = style + tile_grid(tiles, COLUMNS)
+            tiles.append(Tile(url, f"{number}{overtaken}", title, label, selection == shown))
+        self.grid.show(gallery(tiles, COLUMNS))
 
     def _numbers(self) -> range:
         return range(self._start, self._start + TILES if self.of_samples else min(self._start + TILES, self._count))

@@ -20,7 +20,7 @@ from mnif_core.viewing.connections import wait_in_turn
 from mnif_core.viewing.controls import Controls
 from mnif_core.viewing.exports import Exports
 from mnif_core.viewing.gallery import Gallery
-from mnif_core.viewing.markup import Tile, plain, tile_grid
+from mnif_core.viewing.markup import PADDED, Element, Markup, Tile, plain, tile_grid
 from mnif_core.viewing.selection import Selection, is_stand_in, latent_of
 from mnif_core.viewing.stage import NOUNS, Stage
 from mnif_core.viewing.thumbnails import Thumbnails
@@ -74,7 +74,7 @@ class Steering:
         self.status = gui.add_markdown("")
         self.status_text = ""
         self.controls = Controls(gui, field, sorted(stage.fitted), selection, self._changed.set)
-        self.relatives = gui.add_markdown("", visible=False)
+        self.relatives = Markup(gui, visible=False)
         self.to_nearest = add_buttons(
             gui,
             "Nearest",
@@ -174,7 +174,8 @@ class Steering:
             self._training_tile(served.neighbour, "nearest"),
         ]
         mixed = [self._training_tile(scene, "mixed") for scene in served.selection.mixed]
-        self.relatives.content = f"{plain(words)}\n\n{tile_grid(near, 4)}{tile_grid(mixed, 4)}"
+        said = Element("p", [words])
+        self.relatives.show(Element("div", [said, tile_grid(near, 4), tile_grid(mixed, 4)], style=PADDED))
 
     def _training_tile(self, scene: int, role: str) -> Tile:
         name = self._stage.field().names[scene]

@@ -63,7 +63,7 @@ async function visit(browser, port, folder) {
   const slide = (label, value) =>
     page.locator(`label:text-is("${label}")`).locator("xpath=../../..").locator('input:not([type="hidden"])').fill(value);
   const press = (name) => page.getByRole("button", { name, exact: true }).click();
-  const pick = (number) => page.locator(`label[title^="${number}: "]`).first().click();
+  const pick = (number) => page.locator(`[role="button"][title^="${number}: "]`).first().click();
   const CORNERS = ["Top left", "Top right", "Bottom left", "Bottom right"];
   async function pickCorners(numbers) {
     for (const [place, number] of numbers.entries()) {
@@ -74,7 +74,7 @@ async function visit(browser, port, folder) {
   }
   const pictures = (count) =>
     page.waitForFunction(
-      (count) => document.querySelectorAll('label[title] img[src^="data:image/jpeg"]').length >= count,
+      (count) => document.querySelectorAll('[title] > img[src^="data:image/jpeg"]').length >= count,
       count,
     );
   async function download(kind) {

@@ -19,7 +19,7 @@ from mnif_core.viewing.selection import Selection
 from mnif_core.viewing.steering import Steering
 from mnif_nerfstudio.viewer_panel import ViewerPanel
 from tests.small_field import small_field
-from tests.viser_server import until, viser_server
+from tests.viser_server import inputs, label_of, until, viser_server
 
 
 class Model(nn.Module):
@@ -226,10 +226,10 @@ def test_nerfstudio_finds_and_fills_the_panel(server: viser.ViserServer, scenes:
     assert [(path, element) for path, element in found] == [("Custom Elements/panel/controls", pipeline.panel.controls)]
     controls = parse_object(pipeline, ViewerControl, "Custom Elements")
     assert [control for _, control in controls] == [pipeline.panel.connection]
-    before = set(server.gui._gui_input_handle_from_id)
+    before = inputs(server)
     connect(pipeline, server)
-    handles = [handle for key, handle in server.gui._gui_input_handle_from_id.items() if key not in before]
-    visible = [handle._impl.label for handle in handles if handle.visible and "Picture " not in handle._impl.label]
+    handles = [handle for key, handle in inputs(server).items() if key not in before and handle.visible]
+    visible = [label for label in map(label_of, handles) if "Picture " not in label]
     assert visible[:3] == ["Source", "Scene", "Draw"]
     assert {"Pictures of", "First", "Page", "Download"} <= set(visible)
 
@@ -244,7 +244,7 @@ def test_only_the_controls_of_the_source_are_visible(server: viser.ViserServer) 
     ]  # fmt: skip
 
     def visible() -> set[str]:
-        return {handle._impl.label for handle in every if handle.visible}
+        return {label_of(handle) for handle in every if handle.visible}
 
     assert visible() == {"Scene"}
     controls.source.value = "Sample"
