@@ -21,5 +21,9 @@ class TrainingError(MnifError):
     """Training cannot go on, for instance because the loss is not finite."""
 
 
+class DependencyError(MnifError):
+    """A package that only some roads need is not installed."""
+
+
 class OutputError(MnifError):
     """A result cannot be written where it should go."""

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import matplotlib
 import torch
 from rich.console import Console
 from rich.table import Table
@@ -17,6 +16,7 @@ from mnif_core.analysis.voxel_evaluation import VoxelSubject
 from mnif_core.atomic import whole_file, write_json
 from mnif_core.data.demo.car_scenes import default_demo_root, make_demo_cars, make_demo_test_cars
 from mnif_core.errors import ConfigError
+from mnif_core.extras import require
 from mnif_core.generative_field import GenerativeField
 from mnif_core.metrics.extractors import Extractor, inception_extractor, offline_extractor
 from mnif_core.mixture import MixtureSiren
@@ -108,9 +108,13 @@ def bases(field: GenerativeField, output: Path) -> None:
 
     Raises:
         ConfigError: the field's modulation is not a mixture.
+        DependencyError: matplotlib is not installed.
     """
+    require("matplotlib", output)
     if not isinstance(field.modulation, MixtureSiren):
         raise ConfigError(f"a field of modulation '{field.modulation.config.kind}' has no bases; pass one of a mixture")
+    import matplotlib
+
     matplotlib.use("agg")
     from matplotlib import pyplot
 

@@ -37,11 +37,13 @@ class Export:
 
     def run_command(self) -> None:
         """Do it."""
-        from mnif_core.export.instance_files import export_instance
+        from mnif_core.export.instance_files import export_instance, require_writable
         from mnif_core.export.latent_file import write_latents
         from mnif_core.export.model_folder import write_model_folder
         from mnif_core.viewing.selection import Selection, latent_of
 
+        if self.output.suffix:
+            require_writable(self.output, self.points)
         saved = load_field(self.run, self.device)
         if not self.output.suffix:
             write_model_folder(saved, self.output, self.run)

@@ -10,6 +10,7 @@ from rich.progress import track
 
 from mnif_core.data.notes import collected_notes
 from mnif_core.errors import DataError
+from mnif_core.extras import require_format
 
 Item = TypeVar("Item")
 
@@ -39,6 +40,7 @@ def read_folder(
 
     Raises:
         DataError: nothing there, or nothing readable; or the first bad file's own.
+        DependencyError: the package that reads one of the formats is not installed, whatever `skip_bad` says.
     """
     everything = sorted(path for path in folder.rglob("*") if not _is_hidden(path.relative_to(folder)))
     files = [path for path in everything if path.suffix.lower() in {*suffixes, *refused} and path.is_file()]
@@ -46,6 +48,8 @@ def read_folder(
         raise DataError(
             f"{folder}: no {what} here{_found(everything)}; put {', '.join(sorted(suffixes))} files into it"
         )
+    for file in files:
+        require_format(file)
     items, names, said = [], [], []
     for file in track(files, f"Reading {what}"):
         try:

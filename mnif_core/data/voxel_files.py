@@ -17,6 +17,7 @@ from mnif_core.data.folder_files import read_folder
 from mnif_core.data.surface_points import POINTS, near_surface_cells
 from mnif_core.data.voxelise import FILL, Fill, voxelise
 from mnif_core.errors import DataError, MnifError
+from mnif_core.extras import require_format
 from mnif_core.signals.voxels import VoxelObservations, VoxelSignal
 
 MESHES = {".obj", ".ply", ".stl", ".glb", ".gltf", ".off", ".3mf", ".dae"}
@@ -38,6 +39,7 @@ def load_voxels(data: Any, resolution: int, skip_bad: bool = False, fill: Fill =
 
     Raises:
         DataError: nothing there, or something of another shape, type or range.
+        DependencyError: the package that reads its format is not installed.
     """
     if data is None:
         return _demo_cars(resolution)
@@ -55,6 +57,7 @@ def load_voxels(data: Any, resolution: int, skip_bad: bool = False, fill: Fill =
     }
     if path.suffix not in readers:
         raise DataError(f"{path}: cannot read '{path.suffix}' as a set of shapes; pass a folder, {', '.join(readers)}")
+    require_format(path)
     return readers[path.suffix](path)
 
 

@@ -11,9 +11,28 @@ from mnif_core.export.onnx_network import write_onnx
 from mnif_core.export.point_cloud import write_point_cloud
 from mnif_core.export.surface import instance_mesh
 from mnif_core.export.turntable import FILM_SUFFIXES, Turntable, write_turntable
+from mnif_core.extras import require_format
 from mnif_core.generative_field import GenerativeField
 
 SUFFIXES = (*MESH_SUFFIXES, *FILM_SUFFIXES, ".onnx", ".npz")
+
+
+def require_writable(path: Path, points: int | None = None) -> None:
+    """Refuse a name that `export_instance` cannot write to, before anything is computed.
+
+    Args:
+        path: its suffix says what would be written.
+        points: of a point cloud; none for anything else.
+
+    Raises:
+        ConfigError: an unknown suffix, or one that has no points.
+        DependencyError: the package that writes it is not installed.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise ConfigError(f"{path}: cannot write '{path.suffix}'; end it in {', '.join(SUFFIXES)}")
+    if points is not None and path.suffix.lower() != ".ply":
+        raise ConfigError(f"{path}: clouds of points are written as .ply; end it so, or leave the points out")
+    require_format(path)
 
 
 def export_instance(
@@ -43,14 +62,12 @@ def export_instance(
 
     Raises:
         ConfigError: an unknown suffix, a modality that has no such form, or nothing of the instance is solid.
+        DependencyError: the package that writes it is not installed.
         OutputError: the place cannot be written to.
     """
     path = Path(path)
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise ConfigError(f"{path}: cannot write '{path.suffix}'; end it in {', '.join(SUFFIXES)}")
-    if points is not None and suffix != ".ply":
-        raise ConfigError(f"{path}: clouds of points are written as .ply; end it so, or leave the points out")
+    require_writable(path, points)
     if points is not None:
         write_point_cloud(field, latent, path, points, resolution)
     elif suffix in MESH_SUFFIXES:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnif_core.data.notes import collected_notes, note
-from mnif_core.errors import DataError
+from mnif_core.errors import DataError, MnifError
+from mnif_core.extras import require_format
 from mnif_core.meshes.parts import Array, Part, Texture, Up
 from mnif_core.meshes.raycast import Painter, brightness
 from mnif_core.meshes.srgb import from_linear
@@ -80,18 +81,18 @@ def read_textured_mesh(path: Path, up: Up) -> TexturedMesh:
 
     Raises:
         DataError: not readable, without faces, not finite, or without extent.
+        DependencyError: the package that reads its format is not installed.
     """
     around = Surroundings(path)
     try:
+        require_format(path)
         with collected_notes() as lines, np.errstate(all="ignore"):  # what is not finite is refused in the end
             parts = _reader(path)(around)
             if not parts:
                 raise DataError(f"{path}: no faces; export it as a mesh, or remove it")
             mesh = _joined(path, parts, around.up or up)
-    except DataError as error:
-        raise DataError(_printable(str(error))) from error
-    except ImportError as error:
-        raise DataError(f"{path}: {path.suffix} needs a library that is not installed ({error}); install it") from error
+    except MnifError as error:
+        raise type(error)(_printable(str(error))) from error
     except Exception as error:  # the formats' libraries raise whatever they like
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise DataError(_printable(f"{path}: not a readable mesh ({reason}); repair or remove it")) from error

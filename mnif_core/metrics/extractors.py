@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mnif_core.errors import CheckpointError
+from mnif_core.extras import require
 
 BATCH = 32
 OFFLINE_SIDE = 160  # of pictures for the offline network; larger ones cost more than they tell
@@ -85,7 +86,9 @@ def inception_extractor(weights: Path, device: torch.device) -> Extractor:
 
     Raises:
         CheckpointError: no such file, or another one.
+        DependencyError: torch-fidelity is not installed.
     """
+    require("torch_fidelity", weights)
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     where = f"get {INCEPTION_NAME} from the releases of github.com/toshas/torch-fidelity"

@@ -1,6 +1,5 @@
 """PLY, STL, OFF, 3MF and Collada as people bring them: the colours, or the one line that says what is left out."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +179,6 @@ SAMPLED = '<texture texture="p" texcoord="UV"/>'
     ],
 )
 def test_collada(file: str, diffuse: str, scale: str, expected: list[Any], note: str, tmp_path: Path) -> None:
-    pytest.importorskip("collada")
     (tmp_path / "t.png").write_bytes(png(QUARTERS))
     corners, uv = (" ".join(map(str, values.ravel())) for values in (CORNERS, UV))
     text = DAE.format(file=file, diffuse=diffuse, scale=scale, corners=corners, uv=uv)
@@ -188,13 +186,6 @@ def test_collada(file: str, diffuse: str, scale: str, expected: list[Any], note:
     mesh, said = read(tmp_path / "plate.dae")
     assert [seen(mesh, *place) for place in PLACES.values()] == [about(colour) for colour in expected]
     assert note in said and bool(note) == bool(said)
-
-
-def test_a_library_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "collada", None)
-    (tmp_path / "plate.dae").write_text("<COLLADA/>")
-    with pytest.raises(DataError, match=r"plate.dae: .dae needs a library that .*collada.*; install it"):
-        read(tmp_path / "plate.dae")
 
 
 @pytest.mark.parametrize("kind", ["stl", "3mf"])
