@@ -11,6 +11,7 @@ from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.configs.dataparser_configs import AnnotatedDataParserUnion
 from nerfstudio.data.datamanagers.base_datamanager import DataManager, VanillaDataManager, VanillaDataManagerConfig
 from nerfstudio.data.datasets.base_dataset import InputDataset
+from nerfstudio.utils import comms
 from torch import Tensor
 
 from mnif_core.data.demo.car_scenes import default_demo_root, make_demo_cars
@@ -32,7 +33,7 @@ class MultiSceneDataManagerConfig(VanillaDataManagerConfig):
     dataparser: AnnotatedDataParserUnion = field(default_factory=SrnDataParserConfig)
     """Where scenes come from; this datamanager reads the SRN layout."""
     scenes_per_step: int = 8
-    """Scenes in one step of stage 1."""
+    """Scenes in one step of stage 1, of all processes together."""
     views_per_scene: int = 32
     """Views drawn, with replacement, from each of them."""
     pixels_per_view: int = 512
@@ -168,7 +169,8 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
             return
         resident = self.store.resident(self.device)
         self.generator = torch.Generator(self.store.images.device)
-        self.seed = torch.initial_seed() % 2**31
+        # nerfstudio seeds each process apart by its rank; all draw the whole batch, and the pipeline shares it out
+        self.seed = (torch.initial_seed() - comms.get_rank()) % 2**31
         self.draw: Callable[[int], tuple[Tensor, PixelBatch]] = self._draw
         if torch.device(self.device).type == "cuda" and not resident:
             self.draw = Prefetch(lambda step: self._draw(step, pinned=True))
@@ -184,15 +186,15 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         """Distinct scenes `[scenes]` of a step: every epoch is a new permutation, which a resumed run takes up."""
         count = self.scenes_per_step
         per_epoch = self.store.num_scenes // count
-        epoch, position = divmod(step * self.world_size + self.local_rank, per_epoch)
-        self.generator.manual_seed((self.seed - self.local_rank) * 1009 + epoch)
+        epoch, position = divmod(step, per_epoch)
+        self.generator.manual_seed(self.seed * 1009 + epoch)
         order = torch.randperm(self.store.num_scenes, generator=self.generator, device=self.generator.device)
         return order[position * count : (position + 1) * count]
 
     def _draw(self, step: int, pinned: bool = False) -> tuple[Tensor, PixelBatch]:
         """Scenes and pixels of a step, where the store is."""
         config, scenes = self.config, self.scenes_of_step(step)
-        self.generator.manual_seed((self.seed * 7919 + step) * 64 + self.local_rank)
+        self.generator.manual_seed((self.seed * 7919 + step) * 64)
         pixels = self.store.sample_pixels(
             scenes, config.views_per_scene, config.pixels_per_view, config.foreground_share, self.generator
         )
@@ -240,4 +242,5 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         """Rays in one step of one process."""
         if self.test_mode != "val":
             return super().get_train_rays_per_batch()
-        return self.scenes_per_step * self.config.views_per_scene * self.config.pixels_per_view
+        rays = self.scenes_per_step * self.config.views_per_scene * self.config.pixels_per_view
+        return rays // self.world_size

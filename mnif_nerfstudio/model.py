@@ -24,7 +24,8 @@ from mnif_core.prior import LatentPrior, PriorConfig
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.viewing.selection import Selection, base_latent, latent_of
 from mnif_nerfstudio.field import MnifField
-from mnif_nerfstudio.rays import rays_of, scenes_of
+from mnif_nerfstudio.prior_batch import PriorBatch
+from mnif_nerfstudio.rays import rays_of, scenes_in, scenes_of
 
 NOTHING = 1e-6  # opacity of rays that hit nothing
 
@@ -83,8 +84,9 @@ class MnifModel(Model):
     """Many scenes in one mixture; a camera shows the one that `show` has chosen.
 
     Rays of the data carry their scene in `metadata["scene"]` `[rays, 1]`, contiguous by scene, and the colour that
-    they should have in `metadata["color"]` `[rays, 3]`, so that loss and gradient take one pass over the samples. A
-    camera of the data set carries its scene too; any other camera (viewer, path, export) shows the chosen one.
+    they should have in `metadata["color"]` `[rays, 3]`, so that loss and gradient take one pass over the samples; in
+    training also where in its stratum each sample lies, `metadata["jitter"]` `[rays, samples]` in [0, 1). A camera of
+    the data set carries its scene too; any other camera (viewer, path, export) shows the chosen one.
     """
 
     config: MnifModelConfig
@@ -132,6 +134,7 @@ class MnifModel(Model):
         self.shown, self._moved = Selection(), torch.zeros(())
         # steps that have changed weights in this process: thumbnails go by them
         self.fit_updates = self.prior_updates = 0
+        self.processes = 1
 
     @property
     def signal(self) -> SceneSignal:
@@ -166,10 +169,11 @@ class MnifModel(Model):
             "prior": [p for p in self.prior.parameters() if p.requires_grad],
         }
 
-    def forward(self, ray_bundle: RayBundle | Cameras | Tensor) -> dict[str, Any]:
-        """Stage 1 takes rays; stage 2 takes scene indices `[batch]`, by the same door, so that DDP sees both."""
-        if isinstance(ray_bundle, Tensor):
-            return {"prior_loss": self.prior.loss(self.latents[ray_bundle].detach())}
+    def forward(self, ray_bundle: RayBundle | Cameras | PriorBatch) -> dict[str, Any]:
+        """Stage 1 takes rays; stage 2 takes a batch of latents, by the same door, so that DDP sees both."""
+        if isinstance(ray_bundle, PriorBatch):
+            latents = self.latents[ray_bundle.scenes].detach()
+            return {"prior_loss": self.prior(latents, ray_bundle.timesteps, ray_bundle.noise)}
         return super().forward(ray_bundle)
 
     def get_outputs(self, ray_bundle: RayBundle | Cameras) -> dict[str, Any]:
@@ -179,18 +183,15 @@ class MnifModel(Model):
         error of colours in [0, 1], and `latents` `[scenes, h]`. Of others: see `_render`.
         """
         assert isinstance(ray_bundle, RayBundle)
-        scenes, wanted = scenes_of(ray_bundle), ray_bundle.metadata.get("color")
+        scenes, wanted = scenes_in(ray_bundle), ray_bundle.metadata.get("color")
         if scenes is None or wanted is None:
             return self._render(self.field.shown_network.networks(), ray_bundle)
-        scenes, counts = scenes.unique_consecutive(return_counts=True)
-        if counts.unique().numel() > 1:
-            raise ConfigError("a bundle needs the same number of rays of every scene, contiguous by scene")
         latents = self.field.latents(scenes)
         networks = self.field.networks(latents)
         origins, directions, _ = rays_of(networks, ray_bundle)
-        colors, jitter = wanted.to(origins).reshape(origins.shape), None
-        if self.training:
-            jitter = torch.rand(*origins.shape[:2], self.signal.samples_per_ray, device=origins.device)
+        colors, jitter = wanted.to(origins).reshape(origins.shape), ray_bundle.metadata.get("jitter")
+        if jitter is not None:
+            jitter = jitter.reshape(*origins.shape[:2], -1)
         with torch.autocast(origins.device.type, enabled=False):
             errors, rendered = self.signal.rays_error(networks, origins, directions, colors, jitter)
         return {"rgb": rendered.reshape(-1, 3), "rgb_error": errors, "latents": latents}
@@ -258,7 +259,9 @@ class MnifModel(Model):
         if "prior_loss" in outputs:
             return {"prior_loss": outputs["prior_loss"]}
         errors = 4.0 * outputs["rgb_error"]
-        return {"rgb_loss": auto_decoding_loss(errors, outputs["latents"], self.config.latent_weight_decay)}
+        # processes are averaged, but the penalty sums over the batch
+        decay = self.processes * self.config.latent_weight_decay
+        return {"rgb_loss": auto_decoding_loss(errors, outputs["latents"], decay)}
 
     def get_image_metrics_and_images(
         self, outputs: dict[str, Tensor], batch: dict[str, Any]

@@ -17,6 +17,8 @@ from torch.nn.parallel import DistributedDataParallel
 from mnif_nerfstudio.datamanager import MultiSceneDataManager, MultiSceneDataManagerConfig
 from mnif_nerfstudio.model import MnifModel, MnifModelConfig
 from mnif_nerfstudio.moved_run import data_folder, folder_with
+from mnif_nerfstudio.prior_batch import PriorBatch
+from mnif_nerfstudio.shares import Share
 from mnif_nerfstudio.shown_scene import selection_from_environment
 from mnif_nerfstudio.state_check import check_state
 from mnif_nerfstudio.viewer_panel import ViewerPanel
@@ -62,12 +64,16 @@ class MnifPipeline(VanillaPipeline):
         # the base class wraps in DDP with a device id, which fails on CPU: let it build one process's model
         super().__init__(config, device, test_mode, world_size=1, local_rank=local_rank, grad_scaler=grad_scaler)
         self.register_buffer("stage_seconds", torch.zeros(2))
+        self.share = Share.of_this_process() if world_size > 1 else Share()
+        # nerfstudio seeds each process apart by its rank
+        self.seed = (torch.initial_seed() - self.share.rank) % 2**31
+        self.generator = torch.Generator(device)
+        self.mnif.processes = self.world_size = self.datamanager.world_size = world_size
         if world_size > 1:
-            self.world_size = world_size
-            self.datamanager.world_size, self.datamanager.local_rank = world_size, local_rank
             ids = [local_rank] if torch.device(device).type == "cuda" else None
+            # buffers are the same everywhere: every process makes its own
             self._model = DistributedDataParallel(  # type: ignore[assignment]
-                self._model, device_ids=ids, find_unused_parameters=True
+                self._model, device_ids=ids, find_unused_parameters=True, broadcast_buffers=False
             )
             dist.barrier(device_ids=ids)
         moved = folder_with("field")
@@ -91,16 +97,35 @@ class MnifPipeline(VanillaPipeline):
         return step >= self.config.fit_steps
 
     def get_train_loss_dict(self, step: int) -> tuple[Any, dict[str, Tensor], dict[str, Tensor]]:
-        """Outputs, losses and metrics of one step of the stage that `step` belongs to."""
-        if not self.in_prior_stage(step):
-            return super().get_train_loss_dict(step)
-        if not self.mnif.prior.is_fitted:
-            self.mnif.prior.fit_statistics(self.mnif.latents.detach())
-        scenes = torch.randint(
-            self.mnif.num_scenes, (self.mnif.config.prior_batch_size,), device=self.mnif.latents.device
-        )
-        outputs = self._model(scenes)
-        return outputs, self.mnif.get_loss_dict(outputs, {}), {}
+        """Outputs, losses and metrics of one step of the stage that `step` belongs to, over this process's share.
+
+        All that is random follows from seed and step: a resumed run draws what it would have drawn, and processes
+        draw what one would draw alone.
+        """
+        self.generator.manual_seed((self.seed << 32) + step)
+        return self._prior_loss() if self.in_prior_stage(step) else self._fit_loss(step)
+
+    def _fit_loss(self, step: int) -> tuple[Any, dict[str, Tensor], dict[str, Tensor]]:
+        rays, batch = self.datamanager.next_train(step)
+        samples, scenes = self.mnif.signal.samples_per_ray, self.datamanager.scenes_per_step
+        rays.metadata["jitter"] = torch.rand(len(rays), samples, generator=self.generator, device=self.device)
+        own, of_scene = self.share.rows(scenes), len(rays) // scenes
+        chosen = slice(own.start * of_scene, own.stop * of_scene)
+        batch = {name: value[chosen] for name, value in batch.items()}
+        outputs = self._model(rays[chosen])
+        outputs["rgb_error"] = self.share.weight(scenes) * outputs["rgb_error"]
+        metrics = self.mnif.get_metrics_dict(outputs, batch)
+        return outputs, self.mnif.get_loss_dict(outputs, batch, metrics), metrics
+
+    def _prior_loss(self) -> tuple[Any, dict[str, Tensor], dict[str, Tensor]]:
+        model, size = self.mnif, self.mnif.config.prior_batch_size
+        if not model.prior.is_fitted:
+            model.prior.fit_statistics(model.latents.detach())
+        scenes = torch.randint(model.num_scenes, (size,), generator=self.generator, device=self.device)
+        own, (timesteps, noise) = self.share.rows(size), model.prior.draw(size, self.generator)
+        outputs = self._model(PriorBatch(scenes[own], timesteps[own], noise[own]))
+        outputs["prior_loss"] = self.share.weight(size) * outputs["prior_loss"]
+        return outputs, model.get_loss_dict(outputs, {}), {}
 
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes

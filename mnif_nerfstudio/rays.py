@@ -4,6 +4,7 @@ import torch
 from nerfstudio.cameras.rays import RayBundle
 from torch import Tensor
 
+from mnif_core.errors import ConfigError
 from mnif_core.instance_networks import InstanceNetworks
 
 
@@ -11,6 +12,21 @@ def scenes_of(ray_bundle: RayBundle) -> Tensor | None:
     """The scene of each ray `[rays]`, or none where they have none: the viewer's, a camera path's."""
     scenes = ray_bundle.metadata.get("scene")
     return None if scenes is None else scenes.reshape(-1)
+
+
+def scenes_in(ray_bundle: RayBundle) -> Tensor | None:
+    """The scenes `[scenes]` of rays that are contiguous by scene, equally many of each; none where they have none.
+
+    Raises:
+        ConfigError: more rays of one scene than of another.
+    """
+    scenes = scenes_of(ray_bundle)
+    if scenes is None:
+        return None
+    scenes, counts = scenes.unique_consecutive(return_counts=True)
+    if counts.unique().numel() > 1:
+        raise ConfigError("a bundle needs the same number of rays of every scene, contiguous by scene")
+    return scenes
 
 
 def rays_of(networks: InstanceNetworks, ray_bundle: RayBundle) -> tuple[Tensor, Tensor, Tensor]:

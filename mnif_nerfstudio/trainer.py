@@ -3,16 +3,20 @@
 import os
 import time
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+import torch.distributed as dist
+from nerfstudio.configs.base_config import MachineConfig
 from nerfstudio.engine.optimizers import Optimizers
 from nerfstudio.engine.trainer import Trainer, TrainerConfig
+from nerfstudio.utils import comms
 from nerfstudio.utils.decorators import check_main_thread
 
 from mnif_core.errors import CheckpointError, ConfigError, TrainingError
+from mnif_nerfstudio.cpu_processes import CpuProcesses
 from mnif_nerfstudio.moved_run import folder_with
 from mnif_nerfstudio.pipeline import MnifPipeline
 from mnif_nerfstudio.report import write_report
@@ -24,6 +28,7 @@ class MnifTrainerConfig(TrainerConfig):
     """A run of both stages; `--max-num-iterations` caps the absolute step, also after a resume."""
 
     _target: type[Any] = field(default_factory=lambda: MnifTrainer)
+    shared_by: MachineConfig | None = field(default=None, init=False, repr=False)
     max_num_iterations: int = 10**9
     """Absolute step at which to stop, if that is before the end of stage 2."""
 
@@ -42,6 +47,15 @@ class MnifTrainerConfig(TrainerConfig):
         stages: Any = self.pipeline
         stages.field_folder = self.get_base_dir() / "field"
         super().save_config()
+        machine = self.machine
+        if machine.device_type == "cpu" and machine.num_devices * machine.num_machines > 1:
+            self.shared_by, self.machine = machine, replace(machine, num_devices=1, num_machines=1)
+
+    def setup(self, **kwargs: Any) -> Any:
+        """The trainer of this process, or what starts a trainer in each of several processes on CPUs."""
+        if self.shared_by is not None and not dist.is_initialized():
+            return CpuProcesses(self, self.shared_by)
+        return super().setup(**kwargs)
 
 
 class MnifTrainer(Trainer):
@@ -143,7 +157,7 @@ class MnifTrainer(Trainer):
         # the viewer holds the process after training: report before it does
         quits, self.config.viewer.quit_on_train_completion = self.config.viewer.quit_on_train_completion, True
         super()._after_train()
-        if self.local_rank == 0:
+        if comms.is_main_process():
             write_report(self.pipeline, self.base_dir)
         self.config.viewer.quit_on_train_completion = quits
         if not quits:
