@@ -110,14 +110,8 @@ class MnifModel(Model):
             density=config.density,
             **views,
         )
-        mixture = MixtureConfig(
-            hidden_layers=config.hidden_layers,
-            width=config.width,
-            num_bases=config.num_bases,
-            latent_dim=config.latent_dim,
-            coefficients=config.coefficients,
-            w0=config.w0,
-        )
+        shape = ("hidden_layers", "width", "num_bases", "latent_dim", "coefficients", "w0")
+        mixture = MixtureConfig(**{name: getattr(config, name) for name in shape})
         self.field = MnifField(mixture, len(self.scene_names), signal, config.latent_std)
         self.field.mixture.implementation = config.implementation
         self.prior = LatentPrior(

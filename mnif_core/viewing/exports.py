@@ -1,5 +1,6 @@
 """Buttons that hand what is shown to the browser as a file: a mesh, a picture, its latent."""
 
+import inspect
 import logging
 import tempfile
 import threading
@@ -74,7 +75,9 @@ class Exports:
             logging.getLogger(__name__).exception("%s was not written", name)
             self._say(f"Not written: {type(error).__name__}: {error}")
             return
-        client.send_file_download(name, content)
+        # viser 1 would only offer a link
+        takes = inspect.signature(client.send_file_download).parameters
+        client.send_file_download(name, content, **({"save_immediately": True} if "save_immediately" in takes else {}))
         self._say(f"Written: {name}, {len(content) / 1024:.0f} KB, among your browser's downloads.")
 
     def _say(self, text: str) -> None:

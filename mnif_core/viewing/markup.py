@@ -7,7 +7,7 @@ import html
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import viser
 
@@ -90,7 +90,9 @@ class Markup:
 
     def show(self, element: Element) -> None:
         """Put `element` in the place of what was there."""
-        self._handle.content = element.html() if self._takes_html else element.mdx()
+        # around markdown viser leaves space by itself
+        padded = replace(element, style=PADDED | element.style)
+        self._handle.content = padded.html() if self._takes_html else element.mdx()
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def tile_grid(tiles: Sequence[Tile], columns: int) -> Element:
 
 def gallery(tiles: Sequence[Tile], columns: int) -> Element:
     """Pictures in place of the buttons that they press, which must follow in the same folder."""
-    return Element("div", [Element("style", [HIDDEN]), tile_grid(tiles, columns)], {"class": GALLERY}, PADDED)
+    return Element("div", [Element("style", [HIDDEN]), tile_grid(tiles, columns)], {"class": GALLERY})
 
 
 def _tile(tile: Tile) -> Element:

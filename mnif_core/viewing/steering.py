@@ -20,7 +20,7 @@ from mnif_core.viewing.connections import wait_in_turn
 from mnif_core.viewing.controls import Controls
 from mnif_core.viewing.exports import Exports
 from mnif_core.viewing.gallery import Gallery
-from mnif_core.viewing.markup import PADDED, Element, Markup, Tile, plain, tile_grid
+from mnif_core.viewing.markup import Element, Markup, Tile, plain, tile_grid
 from mnif_core.viewing.selection import Selection, is_stand_in, latent_of
 from mnif_core.viewing.stage import NOUNS, Stage
 from mnif_core.viewing.thumbnails import Thumbnails
@@ -175,7 +175,7 @@ class Steering:
         ]
         mixed = [self._training_tile(scene, "mixed") for scene in served.selection.mixed]
         said = Element("p", [words])
-        self.relatives.show(Element("div", [said, tile_grid(near, 4), tile_grid(mixed, 4)], style=PADDED))
+        self.relatives.show(Element("div", [said, tile_grid(near, 4), tile_grid(mixed, 4)]))
 
     def _training_tile(self, scene: int, role: str) -> Tile:
         name = self._stage.field().names[scene]

@@ -13,6 +13,7 @@ from nerfstudio.scripts import eval as ns_eval
 from nerfstudio.scripts import render, train
 from nerfstudio.scripts.viewer import run_viewer
 
+from mnif_core import cli as mnif
 from tests.end_to_end.open3d_library import preload_libusb
 
 
@@ -24,6 +25,7 @@ def _export() -> None:
 
 
 ENTRYPOINTS = {
+    "mnif": lambda: sys.exit(mnif.main()),
     "ns-train": train.entrypoint,
     "ns-eval": ns_eval.entrypoint,
     "ns-render": render.entrypoint,
