@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import re
 import resource
 import shutil
 import time
@@ -53,6 +54,8 @@ def run_case(subject: Subject, seed: int, template: Path, scratch: Path) -> Outc
         kind, said = "refused", str(error)
         if "\n" in said or "; " not in said or ": " not in said or not said.isprintable():
             kind, said, trace = "fault", f"not one line with path and remedy: {said!r}", traceback.format_exc()
+        elif (greedy := _greedy(error)) is not None:
+            kind, said, trace = "fault", f"asked for too much memory: {greedy}", traceback.format_exc()
     except BaseException as error:  # whatever it is, it is what the fuzzer looks for
         kind, said, trace = "fault", f"{type(error).__name__}: {error}", traceback.format_exc()
     seconds, peak = time.perf_counter() - started, _peak() - before
@@ -61,6 +64,15 @@ def run_case(subject: Subject, seed: int, template: Path, scratch: Path) -> Outc
     if kind != "fault" and peak > RESIDENT:
         kind, said = "fault", f"used {peak / 2**20:.0f} MiB"
     return Outcome(subject.name, seed, kind, said, trace, seconds, peak)
+
+
+def _greedy(error: BaseException | None) -> BaseException | None:
+    """What among an error and its causes says that memory was asked for and not had."""
+    while error is not None:
+        if isinstance(error, MemoryError) or re.search(r"allocate|not enough memory|out of memory", str(error)):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 @contextlib.contextmanager
