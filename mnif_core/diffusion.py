@@ -38,16 +38,19 @@ class NoiseSchedule:
 
     @classmethod
     def make(cls, name: ScheduleName, steps: int = 1000) -> "NoiseSchedule":
-        """`linear`: betas from 1e-4 to 0.02 x 1000 / steps; `squared-cosine`: Nichol & Dhariwal, capped at 0.999."""
+        """`linear`: betas from 1e-4 to 0.02 x 1000 / steps; `squared-cosine`: Nichol & Dhariwal, capped at 0.999.
+
+        Its tables lie on the CPU, whatever the default device.
+        """
         if name == "linear":
             scale = 1000.0 / steps
-            betas = torch.linspace(scale * 1e-4, scale * 0.02, steps, dtype=torch.float64)
+            betas = torch.linspace(scale * 1e-4, scale * 0.02, steps, dtype=torch.float64, device="cpu")
         else:
             bars = [math.cos((t / steps + 0.008) / 1.008 * math.pi / 2) ** 2 for t in range(steps + 1)]
             betas = torch.tensor(
-                [min(1 - b / a, 0.999) for a, b in zip(bars, bars[1:], strict=False)], dtype=torch.float64
+                [min(1 - b / a, 0.999) for a, b in zip(bars, bars[1:], strict=False)], dtype=torch.float64, device="cpu"
             )
-        return cls(betas, torch.cumprod(1.0 - betas, 0), torch.arange(steps))
+        return cls(betas, torch.cumprod(1.0 - betas, 0), torch.arange(steps, device="cpu"))
 
     def respaced(self, timesteps: Tensor) -> "NoiseSchedule":
         """The chain that visits only `timesteps` (ascending), with betas that give the same a_t there."""

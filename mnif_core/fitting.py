@@ -8,10 +8,12 @@ Shape letters: s instances in the batch, h latent.
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
+
+from mnif_core.stored_config import Between, NotNegative, Positive
 
 Strategy = Literal["meta-learning", "first-order", "auto-decoding"]
 
@@ -22,18 +24,18 @@ class FittingConfig:
 
     strategy: Strategy = "meta-learning"
     """`meta-learning` differentiates through the inner steps, `first-order` does not, `auto-decoding` has a table."""
-    inner_steps: int = 3
+    inner_steps: Annotated[int, Between(1, 1_000_000)] = 3
     """Inner steps, in training and for unseen instances. For unseen instances of auto-decoding: steps of Adam."""
-    inner_rate: float = 1.0
+    inner_rate: Positive = 1.0
     """Size epsilon of an inner step on one instance's own loss, whoever else is in the batch."""
     learn_rates: bool = True
     """Learn the rate of every latent dimension (meta-SGD; not in the paper, but in the authors' scripts)."""
-    latent_std: float = 1e-4
+    latent_std: NotNegative = 1e-4
     """Standard deviation sigma of the latents at the start, N(mean, sigma^2 I). Unseen instances start at the mean, or
     in auto-decoding at the training latent that fits best."""
-    weight_decay: float = 0.0
+    weight_decay: NotNegative = 0.0
     """Penalty lambda/2 sum phi^2 on the latents."""
-    inner_clip: float | None = None
+    inner_clip: Positive | None = None
     """Largest norm of an instance's gradient in an inner step; none for no bound, as in the paper. Where a step goes
     too far the next gradient is larger still, and what the outer step learns from such an instance is noise."""
 

@@ -13,6 +13,7 @@ from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.modulation import Modulation, ModulationConfig
 from mnif_core.network_gradient import NetworkGradient
 from mnif_core.siren import linear_bias_uniform_, siren_uniform_
+from mnif_core.stored_config import Depth, Positive, Width
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,13 @@ class FunctaConfig(ModulationConfig):
 
     kind: ClassVar[str] = "functa"
 
-    hidden_layers: int = 13
+    hidden_layers: Depth = 13
     """Hidden W x W layers L; there are L + 2 linear layers in all."""
-    width: int = 512
+    width: Width = 512
     """Channels W of every hidden layer."""
-    latent_dim: int = 64
+    latent_dim: Width = 64
     """Latent dimensions H."""
-    w0: float = 30.0
+    w0: Positive = 30.0
     """Frequency scale of the sines (Eq. 5)."""
     output_activation: Literal["none", "sine"] = "none"
     """`none`, as in Functa."""

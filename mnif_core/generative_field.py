@@ -6,7 +6,6 @@ Shape letters: s instances, h latent.
 
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -15,35 +14,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
-from mnif_core.errors import CheckpointError, ConfigError
+from mnif_core.errors import ConfigError
+from mnif_core.field_folder import FORMAT, VERSION, Signal, read_field_folder
 from mnif_core.fitted_scenes import FOLDER as FITTED
-from mnif_core.fitting import FittingConfig
-from mnif_core.functa import FunctaConfig
-from mnif_core.hypernetwork import HypernetworkConfig
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.kernels.choice import Implementation
 from mnif_core.latent_fitter import LatentFitter
 from mnif_core.latent_space import bilinear, truncate
-from mnif_core.mixture import MixtureConfig
-from mnif_core.modulation import Modulation, ModulationConfig
+from mnif_core.modulation import Modulation
 from mnif_core.neighbour_sampling import Sampler, sample_between_neighbours
-from mnif_core.prior import LatentPrior, PriorConfig
-from mnif_core.signals.images import ImageSignal
+from mnif_core.prior import LatentPrior
 from mnif_core.signals.observations import Observations
 from mnif_core.signals.scenes import SceneSignal
-from mnif_core.signals.voxels import VoxelSignal
 
-Signal = ImageSignal | VoxelSignal | SceneSignal
-SIGNALS: dict[str, type[Signal]] = {signal.kind: signal for signal in (ImageSignal, VoxelSignal, SceneSignal)}
-MODULATIONS: dict[str, type[ModulationConfig]] = {
-    config.kind: config for config in (MixtureConfig, FunctaConfig, HypernetworkConfig)
-}
 INSTANCES = 64  # whose latents are fitted at once: bounds memory
-FORMAT, VERSION = "mnif-generative-field", 2
 
 
 class GenerativeField:
@@ -254,43 +241,6 @@ class GenerativeField:
         Raises:
             CheckpointError: no such folder, a file missing or damaged, or weights that do not fit the configuration.
         """
-        folder = Path(folder)
-        try:
-            config = json.loads((folder / "config.json").read_text())
-            weights = load_file(folder / "model.safetensors", device=str(device))
-            latents = load_file(folder / "latents.safetensors", device=str(device))["latents"]
-        except FileNotFoundError as error:
-            raise CheckpointError(
-                f"{error.filename or folder}: not found; name a folder that a run has written"
-            ) from error
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
-            raise CheckpointError(f"{folder}: damaged ({error}); restore it or train again") from error
-        if not isinstance(config, dict) or config.get("format") != FORMAT or config.get("version") not in (1, VERSION):
-            raise CheckpointError(
-                f"{folder / 'config.json'}: not a generative field of version 1 to {VERSION}; train again"
-            )
-        try:
-            if config["version"] == 1:  # the mixture was the only modulation
-                config["modulation"] = {"kind": "mixture", **config["mixture"]}
-                weights = {re.sub(r"^mixture\.", "modulation.", name): value for name, value in weights.items()}
-            signal_config = dict(config["signal"])
-            signal = SIGNALS[signal_config.pop("kind")](**signal_config)
-            modulation_config = dict(config["modulation"])
-            modulation = MODULATIONS[modulation_config.pop("kind")](**modulation_config).build().to(device)
-            prior = LatentPrior(PriorConfig(**config["prior"])).to(device) if config["prior"] else None
-            fitter = None
-            if config.get("fitting"):
-                fitter = LatentFitter(FittingConfig(**config["fitting"]), modulation.config.latent_dim).to(device)
-                fitter.load_state_dict(_under("fitter.", weights))
-            modulation.load_state_dict(_under("modulation.", weights))
-            modulation.implementation = implementation
-            if prior is not None:
-                prior.load_state_dict(_under("prior.", weights))
-        except (KeyError, TypeError, RuntimeError) as error:
-            reason = " ".join(str(error).split())
-            raise CheckpointError(f"{folder}: weights and config.json do not fit ({reason}); train again") from error
-        return cls(modulation, latents, signal, prior, config["names"], fitter)
-
-
-def _under(prefix: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+        stored = read_field_folder(Path(folder), device)
+        stored.modulation.implementation = implementation
+        return cls(*stored)

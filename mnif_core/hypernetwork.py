@@ -5,7 +5,7 @@ Shape letters: s instances, h latent.
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.modulation import Modulation, ModulationConfig
 from mnif_core.network_gradient import NetworkGradient
 from mnif_core.siren import linear_bias_uniform_, siren_uniform_
+from mnif_core.stored_config import Between, NotNegative, Positive, Width
 
 SILU_GAIN = 1.68  # what SiLU divides the root mean square of a standard normal by
 
@@ -24,17 +25,17 @@ class HypernetworkConfig(ModulationConfig):
 
     kind: ClassVar[str] = "hypernetwork"
 
-    latent_dim: int = 128
+    latent_dim: Width = 128
     """Latent dimensions H."""
-    hypernetwork_width: int = 64
+    hypernetwork_width: Width = 64
     """Channels of the MLP's hidden layers."""
-    hypernetwork_layers: int = 2
+    hypernetwork_layers: Annotated[int, Between(1, 1000)] = 2
     """Hidden layers of the MLP, at least 1."""
-    w0: float = 30.0
+    w0: Positive = 30.0
     """Frequency scale of the sines (Eq. 5)."""
     output_activation: Literal["none", "sine"] = "none"
     """Whether the last layer ends in a sine."""
-    start_scale: float = 1.0
+    start_scale: NotNegative = 1.0
     """Weights of the networks at the start, in units of SIREN's; below 1 they start smooth, as a mixture of M bases
     does, which starts at 1/sqrt(M)."""
 

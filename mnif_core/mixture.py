@@ -14,6 +14,7 @@ from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.modulation import Modulation, ModulationConfig
 from mnif_core.network_gradient import NetworkGradient
 from mnif_core.siren import linear_bias_uniform_, siren_uniform_
+from mnif_core.stored_config import Positive, Width
 
 CoefficientPolicy = Literal["latent", "layerwise", "shared"]
 
@@ -24,13 +25,13 @@ class MixtureConfig(ModulationConfig):
 
     kind: ClassVar[str] = "mixture"
 
-    num_bases: int = 256
+    num_bases: Width = 256
     """Basis networks M per layer."""
-    latent_dim: int = 128
+    latent_dim: Width = 128
     """Latent dimensions H; must be M for `shared` and M (L + 2) for `layerwise`."""
     coefficients: CoefficientPolicy = "latent"
     """How latents become coefficients (Table 4a): projected (Eq. 10), one per layer and basis, or one per basis."""
-    w0: float = 30.0
+    w0: Positive = 30.0
     """Frequency scale of the sines (Eq. 5)."""
     output_activation: Literal["none", "sine"] = "none"
     """`sine` for images and voxels, `none` for scenes, as the authors' code (the paper is silent)."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.kernels.choice import Implementation
 from mnif_core.network_gradient import NetworkGradient
+from mnif_core.stored_config import Depth, Width
 
 OutputActivation = Literal["none", "sine"]
 
@@ -25,13 +26,13 @@ class ModulationConfig(ABC):
     kind: ClassVar[str]
     """Name of the modulation, in presets and saved fields."""
 
-    in_dim: int = 3
+    in_dim: Width = 3
     """Coordinate dimensions d."""
-    out_dim: int = 4
+    out_dim: Width = 4
     """Value dimensions k."""
-    hidden_layers: int = 4
+    hidden_layers: Depth = 4
     """Hidden W x W layers L; there are L + 2 linear layers in all."""
-    width: int = 64
+    width: Width = 64
     """Channels W of every hidden layer."""
 
     @property

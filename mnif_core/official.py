@@ -16,8 +16,9 @@ import yaml
 from torch import Tensor
 
 from mnif_core.errors import CheckpointError
+from mnif_core.field_folder import Signal
 from mnif_core.fitting import FittingConfig
-from mnif_core.generative_field import GenerativeField, Signal
+from mnif_core.generative_field import GenerativeField
 from mnif_core.latent_fitter import LatentFitter
 from mnif_core.mixture import MixtureConfig, MixtureSiren
 from mnif_core.presets import DIMENSIONS

@@ -5,6 +5,7 @@ Shape letters: n latents, h latent dimension.
 
 import copy
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,7 @@ from mnif_core.diffusion import (
     training_target,
 )
 from mnif_core.errors import ConfigError
+from mnif_core.stored_config import Between, Depth, Width
 
 DEAD = 1e-8  # a latent dimension with a smaller spread has never moved: dividing by it would give NaN
 
@@ -32,19 +34,19 @@ DEAD = 1e-8  # a latent dimension with a smaller spread has never moved: dividin
 class PriorConfig:
     """Shape of the prior. Paper A.3: width 4096, 4 blocks, T = 1000; where it is silent, the authors' code."""
 
-    latent_dim: int
+    latent_dim: Width
     """Latent dimensions H."""
-    width: int = 4096
+    width: Width = 4096
     """Channels of the residual MLP."""
-    blocks: int = 4
+    blocks: Depth = 4
     """Residual blocks."""
     schedule: ScheduleName = "squared-cosine"
     """Noise schedule."""
     prediction: Prediction = "x0"
     """What the denoiser predicts."""
-    steps: int = 1000
+    steps: Annotated[int, Between(1, 100_000)] = 1000
     """Diffusion steps T."""
-    ema_decay: float = 0.9999
+    ema_decay: Annotated[float, Between(0.0, 1.0)] = 0.9999
     """Decay of the averaged weights."""
 
 

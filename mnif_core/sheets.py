@@ -10,7 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from mnif_core.atomic import whole_file
-from mnif_core.generative_field import GenerativeField, Signal
+from mnif_core.field_folder import Signal
+from mnif_core.generative_field import GenerativeField
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.observations import Observations

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from mnif_core.generative_field import Signal
+from mnif_core.field_folder import Signal
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.modulation import ModulationConfig
 from mnif_core.presets import PRESETS

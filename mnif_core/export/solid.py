@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mnif_core.errors import ConfigError
-from mnif_core.generative_field import Signal
+from mnif_core.field_folder import Signal
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.rendering import pixel_directions, sample_depths
 from mnif_core.signals.images import ImageSignal

@@ -91,15 +91,15 @@ def read_textured_mesh(path: Path, up: Up) -> TexturedMesh:
             if not parts:
                 raise DataError(f"{path}: no faces; export it as a mesh, or remove it")
             mesh = _joined(path, parts, around.up or up)
-    except MnifError as error:
-        raise type(error)(_printable(str(error))) from error
+    except MnifError:
+        raise
     except Exception as error:  # the formats' libraries raise whatever they like
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise DataError(_printable(f"{path}: not a readable mesh ({reason}); repair or remove it")) from error
+        raise DataError(f"{path}: not a readable mesh ({reason}); repair or remove it") from error
     for line in lines:
         around.say(line.removeprefix(f"{path}: "))
     if around.said:
-        note(_printable(f"{path}: {around.said}"))
+        note(printable(f"{path}: {around.said}"))
     return mesh
 
 
@@ -112,11 +112,6 @@ def _reader(path: Path) -> Callable[[Surroundings], list[Part]]:
 
     own = {".obj": read_wavefront, ".glb": read_gltf, ".gltf": read_gltf, ".off": read_off, ".3mf": read_3mf}
     return own.get(path.suffix.lower(), read_coloured)
-
-
-def _printable(line: str) -> str:
-    """One line, whatever bytes the names in a file have."""
-    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(line.split()))
 
 
 def _joined(path: Path, parts: list[Part], up: Up) -> TexturedMesh:

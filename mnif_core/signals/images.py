@@ -5,12 +5,13 @@ Shape letters: n images, s instances, p points, k channels.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
 
 from mnif_core.instance_networks import InstanceNetworks
+from mnif_core.stored_config import Between, Pixels
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,11 @@ class ImageSignal:
     kind: ClassVar[str] = "image"
     in_dim: ClassVar[int] = 2
 
-    height: int = 64
+    height: Pixels = 64
     """Rows, in pixels."""
-    width: int = 64
+    width: Pixels = 64
     """Columns, in pixels."""
-    channels: int = 3
+    channels: Annotated[int, Between(1, 4)] = 3
     """Values of a pixel: 1 grey, 3 RGB."""
     background: str = "white"
     """Colour that was laid behind transparent pixels, and is again where others are read."""

@@ -6,7 +6,7 @@ Shape letters: s scenes, r rays of a scene, n samples on a ray, v views.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -27,6 +27,7 @@ from mnif_core.rendering import (
     softplus_slope,
 )
 from mnif_core.signals.orbit import look_at_origin
+from mnif_core.stored_config import Between, NotNegative, Pixels, Positive
 
 DENSITIES: dict[str, Callable[[Tensor], Tensor]] = {"elu": elu_density, "softplus": softplus_density}
 SLOPES: dict[str, Callable[[Tensor], Tensor]] = {"elu": elu_slope, "softplus": softplus_slope}
@@ -48,24 +49,26 @@ class SceneSignal:
     """
 
     kind: ClassVar[str] = "scene"
+    in_dim: ClassVar[int] = 3
+    out_dim: ClassVar[int] = 4
 
-    near: float = 0.8
+    near: NotNegative = 0.8
     """Depth of the first sample along the optical axis, for a camera at `camera_distance`."""
-    far: float = 1.8
+    far: Positive = 1.8
     """Depth of the last sample."""
-    camera_distance: float = 1.3
+    camera_distance: NotNegative = 1.3
     """Distance of the data's cameras to the origin. A camera that stands nearer or farther moves near and far along."""
-    samples_per_ray: int = 32
+    samples_per_ray: Annotated[int, Between(1, 4096)] = 32
     """Samples on a ray, both ends included."""
     density: Literal["elu", "softplus"] = "elu"
     """Density activation; the paper's is `elu`."""
-    height: int = 128
+    height: Pixels = 128
     """Rows of a view, in pixels."""
-    width: int = 128
+    width: Pixels = 128
     """Columns of a view, in pixels."""
-    focal: float = 131.25
+    focal: Positive = 131.25
     """Focal length in pixels."""
-    held_out_views: int = 0
+    held_out_views: Annotated[int, Between(0, 1 << 20)] = 0
     """Views of every training scene that training did not see, evenly spread (`split_views`)."""
     axes: str = ""
     """In which the poses of its data are written (`Axes.named`); empty for those of their format."""

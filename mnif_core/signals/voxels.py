@@ -5,13 +5,14 @@ Shape letters: n shapes, s instances, p points, r resolution.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from mnif_core.instance_networks import InstanceNetworks
+from mnif_core.stored_config import Between
 
 if TYPE_CHECKING:
     import trimesh
@@ -29,7 +30,7 @@ class VoxelSignal:
     score_name: ClassVar[str] = "IoU"
     score_unit: ClassVar[str] = ""
 
-    resolution: int = 64
+    resolution: Annotated[int, Between(1, 1024)] = 64
     """Cells along each side of the cube."""
     fill: Literal["solid", "enclosed"] = "solid"
     """What open meshes became when they were read (see `voxelise`)."""

@@ -87,7 +87,9 @@ def _changed_header(header: dict[str, Any], rng: random.Random) -> str:
         item["shape"] = rng.choice(SHAPES)
     elif kind == 2:
         first, last = item["data_offsets"]
-        item["data_offsets"] = rng.choice(([last, first], [first, last + 4], [0, 2**63], [-1, last], [first], [0, 0], 3))
+        item["data_offsets"] = rng.choice(
+            ([last, first], [first, last + 4], [0, 2**63], [-1, last], [first], [0, 0], 3)
+        )
     elif kind == 3:
         del header[name]
     elif kind == 4:

@@ -85,7 +85,7 @@ def _write_gltf(folder: Path) -> None:
 
 def _write_3mf(folder: Path) -> None:
     triangles = '<triangle v1="0" v2="1" v3="2" pid="1" p1="0"/><triangle v1="0" v2="2" v3="3"/>'
-    mesh = f'<mesh><vertices>{POINTS}</vertices><triangles>{triangles}</triangles></mesh>'
+    mesh = f"<mesh><vertices>{POINTS}</vertices><triangles>{triangles}</triangles></mesh>"
     parts = '<components><component objectid="2" transform="1 0 0 0 1 0 0 0 1 5 6 7"/></components>'
     resources = f'{BASES}<object id="2">{mesh}</object><object id="3">{parts}</object>'
     (folder / "mesh.3mf").write_bytes(three_mf(resources))

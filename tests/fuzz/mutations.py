@@ -44,7 +44,9 @@ def damage_text(content: bytes, rng: random.Random) -> bytes:
         at = 2 * rng.randrange(max(len(words) // 2, 1)) + 1
         if at < len(words):
             kind = rng.randrange(5)
-            words[at] = [rng.choice(WORDS), "", f"{words[at]} {words[at]}", f"{words[at]} {rng.choice(WORDS)}", "-1"][kind]
+            words[at] = [rng.choice(WORDS), "", f"{words[at]} {words[at]}", f"{words[at]} {rng.choice(WORDS)}", "-1"][
+                kind
+            ]
     lines = "".join(words).split("\n")
     if rng.random() < 0.2 and len(lines) > 1:
         del lines[rng.randrange(len(lines))]

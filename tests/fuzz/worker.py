@@ -27,7 +27,9 @@ def run_cases(cases: Iterable[tuple[str, int]]) -> Iterator[Outcome]:
             outcome = _asked(connection, subject, seed)
             if outcome is None:
                 process.join(1)
-                said = f"process ended ({process.exitcode})" if process.exitcode is not None else f"hangs ({SECONDS:g} s)"
+                said = (
+                    f"process ended ({process.exitcode})" if process.exitcode is not None else f"hangs ({SECONDS:g} s)"
+                )
                 outcome = Outcome(subject, seed, "fault", said, seconds=SECONDS)
                 process.kill()
                 process = None

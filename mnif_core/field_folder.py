@@ -1,0 +1,142 @@
+"""A saved field's folder -> its parts, each checked against the others before it is allocated.
+
+Shape letters: s instances, h latent.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
+
+from mnif_core.data.picture_files import checked_background
+from mnif_core.errors import CheckpointError, ConfigError
+from mnif_core.fitting import FittingConfig
+from mnif_core.functa import FunctaConfig
+from mnif_core.hypernetwork import HypernetworkConfig
+from mnif_core.latent_fitter import LatentFitter
+from mnif_core.mixture import MixtureConfig
+from mnif_core.modulation import Modulation, ModulationConfig
+from mnif_core.prior import LatentPrior, PriorConfig
+from mnif_core.signals.images import ImageSignal
+from mnif_core.signals.scenes import SceneSignal
+from mnif_core.signals.voxels import VoxelSignal
+from mnif_core.stored_config import from_json, parse_json, shown
+from mnif_core.tensor_file import built, read_tensors
+
+Signal = ImageSignal | VoxelSignal | SceneSignal
+SIGNALS: dict[str, type[Signal]] = {signal.kind: signal for signal in (ImageSignal, VoxelSignal, SceneSignal)}
+MODULATIONS: dict[str, type[ModulationConfig]] = {
+    config.kind: config for config in (MixtureConfig, FunctaConfig, HypernetworkConfig)
+}
+FORMAT, VERSION = "mnif-generative-field", 2
+Kind = TypeVar("Kind")
+
+
+class StoredField(NamedTuple):
+    """What a folder holds, in the order of a field's arguments."""
+
+    modulation: Modulation
+    latents: Tensor
+    signal: Signal
+    prior: LatentPrior | None
+    names: list[str]
+    fitter: LatentFitter | None
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """`config.json` of version 2."""
+
+    format: str
+    version: int
+    modulation: dict[str, Any]
+    signal: dict[str, Any]
+    names: list[Any]
+    prior: dict[str, Any] | None = None
+    fitting: dict[str, Any] | None = None
+
+
+def read_field_folder(folder: Path, device: torch.device | str = "cpu") -> StoredField:
+    """The parts of a field that `GenerativeField.save` wrote, on `device`.
+
+    Raises:
+        CheckpointError: a file missing or damaged, settings that are none, or that do not fit the weights.
+    """
+    path = folder / "config.json"
+    settings = _settings(path)
+    signal = _of_kind(SIGNALS, settings.signal, f"{path}: signal")
+    if isinstance(signal, ImageSignal):
+        _require_colour(signal, path)
+    modulation_config = _of_kind(MODULATIONS, settings.modulation, f"{path}: modulation")
+    if (modulation_config.in_dim, modulation_config.out_dim) != (signal.in_dim, signal.out_dim):
+        raise CheckpointError(
+            f"{path}: a field of {modulation_config.in_dim} coordinates and {modulation_config.out_dim} values is no "
+            f"{signal.kind}; restore the file, or train again"
+        )
+    prior_config = None if settings.prior is None else from_json(PriorConfig, settings.prior, f"{path}: prior")
+    fitting = None if settings.fitting is None else from_json(FittingConfig, settings.fitting, f"{path}: fitting")
+    latent_dim = modulation_config.latent_dim
+    if prior_config is not None and prior_config.latent_dim != latent_dim:
+        raise CheckpointError(f"{path}: latents of {latent_dim} and {prior_config.latent_dim} dimensions; train again")
+    weights, _ = read_tensors(folder / "model.safetensors", device)
+    if settings.version == 1:
+        weights = {_renamed(name): value for name, value in weights.items()}
+    where = str(folder)
+    modulation = built(modulation_config.build, weights, "modulation.", where)
+    prior = None if prior_config is None else built(lambda: LatentPrior(prior_config), weights, "prior.", where)
+    fitter = None
+    if fitting is not None:
+        fitter = built(lambda: LatentFitter(fitting, latent_dim), weights, "fitter.", where)
+    latents = _latents(folder / "latents.safetensors", device, latent_dim, len(settings.names))
+    return StoredField(modulation, latents, signal, prior, settings.names, fitter)
+
+
+def _settings(path: Path) -> _Settings:
+    """`config.json` of any version, as of the last."""
+    try:
+        config = parse_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: not found; name a folder that a run has written") from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: damaged ({shown(str(error))}); restore it or train again") from error
+    version = config.get("version") if isinstance(config, dict) else None
+    if version not in (1, VERSION) or config.get("format") != FORMAT:
+        raise CheckpointError(f"{path}: not a generative field of version 1 to {VERSION}; train again")
+    if version == 1 and isinstance(config.get("mixture"), dict):  # the mixture was the only modulation
+        config["modulation"] = {"kind": "mixture", **config.pop("mixture")}
+    settings = from_json(_Settings, config, f"{path}: config")
+    if not all(isinstance(name, str) and name.isprintable() for name in settings.names):
+        raise CheckpointError(f"{path}: names that are not text; restore the file, or train again")
+    return settings
+
+
+def _of_kind(kinds: dict[str, type[Kind]], given: dict[str, Any], where: str) -> Kind:
+    """Settings whose dataclass their `kind` names."""
+    kind = given.get("kind")
+    if not isinstance(kind, str) or kind not in kinds:
+        raise CheckpointError(f"{where}.kind is {shown(kind)}, not one of {', '.join(kinds)}; restore the file")
+    return from_json(kinds[kind], {name: value for name, value in given.items() if name != "kind"}, where)
+
+
+def _require_colour(signal: ImageSignal, path: Path) -> None:
+    try:
+        checked_background(signal.background)
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+
+
+def _renamed(name: str) -> str:
+    """The name of version 1's tensor in version 2."""
+    return f"modulation.{name.removeprefix('mixture.')}" if name.startswith("mixture.") else name
+
+
+def _latents(path: Path, device: torch.device | str, latent_dim: int, names: int) -> Tensor:
+    """The table `[s, h]`, as many as there are names, where there are any."""
+    latents = read_tensors(path, device)[0].get("latents")
+    if latents is None or latents.ndim != 2 or latents.shape[1] != latent_dim or not latents.is_floating_point():
+        raise CheckpointError(f"{path}: no table of latents of {latent_dim} dimensions; restore it or train again")
+    if names not in (0, len(latents)):
+        raise CheckpointError(f"{path}: {len(latents)} latents, but {names} names; restore the folder or train again")
+    return latents.float() if latents.dtype != torch.float32 else latents
