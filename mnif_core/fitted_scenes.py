@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -18,6 +17,7 @@ from mnif_core.atomic import whole_file
 from mnif_core.errors import CheckpointError, ConfigError
 from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.modulation import Modulation
+from mnif_core.tensor_file import read_tensors
 
 FOLDER = "fitted"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -40,9 +40,18 @@ class StoredScene:
 
     @torch.no_grad()
     def networks(self, modulation: Modulation) -> InstanceNetworks:
-        """The scene's network: its own, or the one that its latent mixes."""
+        """The scene's network: its own, or the one that its latent mixes.
+
+        Raises:
+            CheckpointError: its own is of another shape than the field's.
+        """
         made = modulation.instance(self.latent[None])
-        return replace(made, weights=self.weights, biases=self.biases) if self.weights else made
+        if not self.weights:
+            return made
+        for own, mixed in ((self.weights, made.weights), (self.biases, made.biases)):
+            if [part.shape for part in own] != [part.shape for part in mixed]:
+                raise CheckpointError(f"fitted scene {self.name}: the network is of another shape; fit the scene again")
+        return replace(made, weights=self.weights, biases=self.biases)
 
 
 def fitted_names(field: Path) -> list[str]:
@@ -96,18 +105,15 @@ def read_fitted(field: Path, name: str, latents: Tensor) -> StoredScene:
             f"{field}: no fitted scene '{name}'; "
             + (f"choose one of {', '.join(known)}" if known else "add one by mnif fit-scene")
         )
-    try:
-        with safe_open(path, framework="pt", device=str(latents.device)) as file:
-            stamp = (file.metadata() or {}).get("field")
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        layers = range((len(tensors) - 1) // 2)
-        weights = tuple(tensors[f"weight.{layer}"] for layer in layers)
-        scene = StoredScene(name, tensors["latent"], weights, tuple(tensors[f"bias.{layer}"] for layer in layers))
-    except (OSError, SafetensorError, KeyError) as error:
-        raise CheckpointError(f"{path}: damaged ({error}); fit the scene again") from error
-    if stamp != _fingerprint(latents):
+    tensors, metadata = read_tensors(path, latents.device, "fit the scene again")
+    layers = range((len(tensors) - 1) // 2)
+    parts = [[f"{kind}.{layer}" for layer in layers] for kind in ("weight", "bias")]
+    if tensors.keys() != {"latent", *parts[0], *parts[1]} or tensors["latent"].shape != latents.shape[1:]:
+        raise CheckpointError(f"{path}: not the tensors of a fitted scene of this field; fit the scene again")
+    if metadata.get("field") != _fingerprint(latents):
         raise CheckpointError(f"{path}: fitted to the field before it was trained on; fit the scene again")
-    return scene
+    weights, biases = (tuple(tensors[key].to(latents.dtype) for key in keys) for keys in parts)
+    return StoredScene(name, tensors["latent"].to(latents.dtype), weights, biases)
 
 
 class FittedScenes(Mapping[str, StoredScene]):

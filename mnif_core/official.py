@@ -9,7 +9,7 @@ project counts centres, a shift of 1/256 in each coordinate.
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
 import yaml
@@ -26,7 +26,10 @@ from mnif_core.prior import LatentPrior, PriorConfig
 from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.signals.voxels import VoxelSignal
+from mnif_core.stored_config import Between, Depth, Pixels, Positive, Width, checked
+from mnif_core.tensor_file import built, require_sound, unallocated
 
+ANEW = "copy it anew from the authors' run"
 BATCH = 32  # by which the authors' inner gradients are divided
 SRN_FOCAL = 131.25 / 128  # of the height
 SCHEDULES = {"squaredcos_cap_v2": "squared-cosine", "linear": "linear"}
@@ -53,17 +56,18 @@ def import_official(folder: Path, epoch: int | None = None, w0: float | None = N
     contexts_file = stage1 / "contexts" / f"context-epoch{number}.pth"
     config = _read_config(stage2 / "config.yaml") if stage2.is_dir() else {}
     if w0 is None:
-        w0 = _setting(stage2 / "config.yaml", config, "stage2.hparams_metainr.w0") if config else None
+        w0 = _setting(stage2 / "config.yaml", config, "stage2.hparams_metainr.w0", Positive) if config else None
     if w0 is None:
         raise CheckpointError(f"{weights_file}: does not hold w0; pass --w0, 30 but for the small ShapeNet model's 50")
-    weights, contexts = _load(weights_file), _load(contexts_file)
-    if not isinstance(contexts, Tensor) or contexts.ndim != 2:
+    weights, contexts = _tensors(weights_file, _load(weights_file)), _load(contexts_file)
+    if not isinstance(contexts, Tensor) or contexts.ndim != 2 or contexts.dtype != torch.float32:
         raise CheckpointError(f"{contexts_file}: not a table of latents [n, h]; pass the run's own contexts")
+    require_sound({"contexts": contexts}, str(contexts_file), ANEW)
     mixture = _mixture(weights_file, weights, float(w0), contexts.shape[1])
     prior = _prior(stage2, config, contexts) if config else None
     signal = _signal(mixture.config, stage2 / "config.yaml", config)
     names = _numbered(len(contexts))
-    return GenerativeField(mixture, contexts, signal, prior, names, _fitter(weights, mixture.config))
+    return GenerativeField(mixture, contexts, signal, prior, names, _fitter(weights_file, weights, mixture.config))
 
 
 def is_numbered(names: Sequence[str]) -> bool:
@@ -100,25 +104,37 @@ def _read_config(path: Path) -> dict[str, Any]:
         config = yaml.safe_load(path.read_text())
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: missing; copy it from the authors' run") from error
-    except yaml.YAMLError as error:
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: bytes or numbers of no kind
         raise CheckpointError(f"{path}: not YAML; copy it anew") from error
     if not isinstance(config, dict):
         raise CheckpointError(f"{path}: holds no settings; copy it anew")
     return config
 
 
-def _setting(path: Path, config: dict[str, Any], name: str) -> Any:
+def _tensors(path: Path, loaded: Any) -> dict[str, Tensor]:
+    """What of a file's dictionary is a tensor.
+
+    Raises:
+        CheckpointError: it holds no dictionary.
+    """
+    if not isinstance(loaded, dict):
+        raise CheckpointError(f"{path}: holds a {type(loaded).__name__}, not weights by name; {ANEW}")
+    return {name: value for name, value in loaded.items() if isinstance(name, str) and isinstance(value, Tensor)}
+
+
+def _setting(path: Path, config: dict[str, Any], name: str, hint: Any) -> Any:
     value: Any = config
     for key in name.split("."):
         if not isinstance(value, dict) or key not in value:
             raise CheckpointError(f"{path}: has no {name}; pass the config.yaml that lies beside the checkpoint")
         value = value[key]
-    return value
+    return checked(value, hint, f"{path}: {name}")
 
 
 def _take(path: Path, weights: dict[str, Tensor], key: str) -> Tensor:
     if key not in weights:
         raise CheckpointError(f"{path}: has no {key}; only mixtures with a latent projection can be imported")
+    require_sound({key: weights[key]}, str(path), ANEW)
     return weights[key]
 
 
@@ -126,50 +142,48 @@ def _mixture(path: Path, weights: dict[str, Tensor], w0: float, latent_dim: int)
     layers = len([key for key in weights if re.match(r"model_param\.net\.\d+\.0\.weight$", key)])
     first = _take(path, weights, "model_param.net.0.0.weight")
     last = _take(path, weights, f"model_param.net.{layers - 1}.0.weight")
+    if first.ndim != 3 or last.ndim != 3 or layers < 2:
+        raise CheckpointError(f"{path}: bases of shape {list(first.shape)}, not [m, o, i]; {ANEW}")
     bases, width, in_dim = first.shape
     out_dim = last.shape[1]
     if (in_dim, out_dim) not in DIMENSIONS.values():
         raise CheckpointError(f"{path}: maps {in_dim} coordinates to {out_dim} values, which is no known modality")
     output = "none" if out_dim == DIMENSIONS["scene"][1] else "sine"
-    mixture = MixtureSiren(
-        MixtureConfig(in_dim, out_dim, layers - 2, width, bases, latent_dim, "latent", w0, output)  # type: ignore[arg-type]
-    )
+    config = MixtureConfig(in_dim, out_dim, layers - 2, width, bases, latent_dim, "latent", w0, output)  # type: ignore[arg-type]
     state = {}
     for index in range(layers):
         state[f"basis_weights.{index}"] = _take(path, weights, f"model_param.net.{index}.0.weight")
         state[f"basis_biases.{index}"] = _take(path, weights, f"model_param.net.{index}.0.bias")
     for kind in ("weight", "bias"):
         rows = _take(path, weights, f"latent_to_mixture.{kind}")
-        if len(rows) != bases * layers:
-            raise CheckpointError(f"{path}: latent_to_mixture.{kind} has {len(rows)} rows, not {bases} x {layers}")
+        if rows.ndim < 1 or len(rows) != bases * layers:
+            shape = list(rows.shape)
+            raise CheckpointError(f"{path}: latent_to_mixture.{kind} of shape {shape}, not {bases} x {layers}; {ANEW}")
         state[f"projection.{kind}"] = rows.unflatten(0, (bases, layers)).transpose(0, 1).flatten(0, 1)
-    _fill(path, mixture, state)
-    return mixture
+    return built(lambda: MixtureSiren(config), state, "", str(path))
 
 
-def _fitter(weights: dict[str, Tensor], config: MixtureConfig) -> LatentFitter | None:
+def _fitter(path: Path, weights: dict[str, Tensor], config: MixtureConfig) -> LatentFitter | None:
     """The learned inner rates per instance; none for scenes, and for runs without learned rates."""
     rates = weights.get("meta_sgd_lrs.meta_sgd_lrs")
     if rates is None:
         return None
-    fitter = LatentFitter(FittingConfig(), config.latent_dim)
-    with torch.no_grad():
-        fitter.rates.log_rates.copy_((rates.clamp(1e-12, 1.0) / BATCH).log())
-    return fitter
+    require_sound({"meta_sgd_lrs": rates}, str(path), ANEW)
+    state = {"rates.log_rates": (rates.clamp(1e-12, 1.0) / BATCH).log()}
+    return built(lambda: LatentFitter(FittingConfig(), config.latent_dim), state, "", str(path))
 
 
 def _signal(mixture: MixtureConfig, path: Path, config: dict[str, Any]) -> Signal:
     modality = next(name for name, shape in DIMENSIONS.items() if shape == (mixture.in_dim, mixture.out_dim))
     if modality == "voxel":
         return VoxelSignal()
-    side = int(_setting(path, config, "dataset.image_resolution")) if config else (64 if modality == "image" else 128)
+    side = _setting(path, config, "dataset.image_resolution", Pixels) if config else (64 if modality == "image" else 128)
     if modality == "image":
         return ImageSignal(side, side, mixture.out_dim)
     near, far, samples = 0.8, 1.8, 31
     if config:
-        near, far, samples = (
-            _setting(path, config, f"dataset.hparams_nerf.{name}") for name in ("near", "far", "num_samples_per_ray")
-        )
+        near, far = (_setting(path, config, f"dataset.hparams_nerf.{name}", Positive) for name in ("near", "far"))
+        samples = _setting(path, config, "dataset.hparams_nerf.num_samples_per_ray", Annotated[int, Between(1, 4095)])
     return SceneSignal(near, far, samples_per_ray=samples + 1, height=side, width=side, focal=SRN_FOCAL * side)
 
 
@@ -181,28 +195,28 @@ def _prior(stage2: Path, config: dict[str, Any], contexts: Tensor) -> LatentPrio
     checkpoint = _load(found[-1])
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise CheckpointError(f"{found[-1]}: has no state_dict; pass the checkpoint that Lightning wrote")
-    weights = checkpoint["state_dict"]
-    schedule = _setting(path, config, "stage2.hparams_diffusion.noise_schedule")
-    if schedule not in SCHEDULES:
-        raise CheckpointError(f"{path}: noise schedule {schedule} is none of {', '.join(SCHEDULES)}")
-    prior = LatentPrior(
-        PriorConfig(
-            contexts.shape[1],
-            width=_setting(path, config, "stage2.hparams_model.num_hid_channels"),
-            blocks=_setting(path, config, "stage2.hparams_model.num_layers"),
-            schedule=SCHEDULES[schedule],  # type: ignore[arg-type]
-            prediction="x0" if _setting(path, config, "stage2.hparams_diffusion.predict_xstart") else "epsilon",
-            steps=_setting(path, config, "stage2.hparams_diffusion.steps"),
-        )
+    weights = _tensors(found[-1], checkpoint["state_dict"])
+    schedule = _setting(path, config, "stage2.hparams_diffusion.noise_schedule", Literal[tuple(SCHEDULES)])
+    predicts_x0 = _setting(path, config, "stage2.hparams_diffusion.predict_xstart", bool)
+    settings = PriorConfig(
+        contexts.shape[1],
+        width=_setting(path, config, "stage2.hparams_model.num_hid_channels", Width),
+        blocks=_setting(path, config, "stage2.hparams_model.num_layers", Depth),
+        schedule=SCHEDULES[schedule],  # type: ignore[arg-type]
+        prediction="x0" if predicts_x0 else "epsilon",
+        steps=_setting(path, config, "stage2.hparams_diffusion.steps", Annotated[int, Between(1, 100_000)]),
     )
-    names = {name: _official(name) for name in prior.denoiser.state_dict()}
-    raw = {ours: _take(found[-1], weights, f"model.{theirs}") for ours, theirs in names.items()}
-    averaged = {ours: weights.get(f"model_ema.{theirs.replace('.', '')}", raw[ours]) for ours, theirs in names.items()}
-    _fill(found[-1], prior.denoiser, raw)
-    _fill(found[-1], prior.averaged, averaged)
+    state = {"mean": contexts.mean(0), "std": contexts.std(0)}
+    state["updates"] = weights.get("model_ema.num_updates", torch.tensor(1))
+    for ours in unallocated(lambda: LatentPrior(settings), str(path)).denoiser.state_dict():
+        theirs = _official(ours)
+        state[f"denoiser.{ours}"] = _take(found[-1], weights, f"model.{theirs}")
+        averaged = f"model_ema.{theirs.replace('.', '')}"
+        known = averaged if averaged in weights else f"model.{theirs}"
+        state[f"averaged.{ours}"] = _take(found[-1], weights, known).clone()
+    prior = built(lambda: LatentPrior(settings), state, "", str(found[-1]))
     prior.fit_statistics(contexts)
-    prior.std.mul_(float(_setting(path, config, "stage2.feat_std_scale")))
-    prior.updates.fill_(int(weights.get("model_ema.num_updates", 1)))
+    prior.std.mul_(_setting(path, config, "stage2.feat_std_scale", Positive))
     return prior
 
 
@@ -212,11 +226,3 @@ def _official(name: str) -> str:
     if parts[0] == "blocks":
         return ".".join(["blocks", parts[1], BLOCK[parts[2]], parts[3]])
     return f"{REST[parts[0]]}.{parts[1]}"
-
-
-def _fill(path: Path, module: torch.nn.Module, state: dict[str, Tensor]) -> None:
-    try:
-        module.load_state_dict(state)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise CheckpointError(f"{path}: tensors of other shapes than its settings say ({reason})") from error

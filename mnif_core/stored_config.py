@@ -71,14 +71,22 @@ def from_json(kind: type[T], given: Any, where: str) -> T:
         if names:
             raise CheckpointError(f"{where} {problem} {shown(names[0])}; restore the file, or make it anew")
     for name, value in given.items():
-        if not _fits(value, hints[name]):
-            raise CheckpointError(
-                f"{where}.{name} is {shown(value)}, not {_described(hints[name])}; restore the file, or make it anew"
-            )
+        checked(value, hints[name], f"{where}.{name}")
     try:
         return kind(**given)
     except ConfigError as error:
         raise CheckpointError(f"{where}: {error}") from error
+
+
+def checked(value: Any, hint: Any, where: str) -> Any:
+    """`value`, if it is of the type and in the range of a field's `hint` (see `from_json`).
+
+    Raises:
+        CheckpointError: it is not; `where` names it.
+    """
+    if not _fits(value, hint):
+        raise CheckpointError(f"{where} is {shown(value)}, not {_described(hint)}; restore the file, or make it anew")
+    return value
 
 
 def shown(value: Any) -> str:

@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from mnif_core.errors import CheckpointError, printable
+from mnif_core.errors import CheckpointError, ConfigError, printable
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -68,15 +68,26 @@ def built(make: Callable[[], Module], tensors: dict[str, Tensor], prefix: str, w
     Nothing is allocated for it but what the file holds, whatever sizes its settings claim.
 
     Raises:
-        CheckpointError: as `fill`, or of a size that nothing can have.
+        CheckpointError: as `unallocated` and `fill`.
+    """
+    module = unallocated(make, where)
+    fill(module, tensors, prefix, where)
+    return module
+
+
+def unallocated(make: Callable[[], Module], where: str) -> Module:
+    """The module that `make` makes, without memory for its parameters.
+
+    Raises:
+        CheckpointError: of a size that nothing can have, or of settings that contradict each other.
     """
     try:
         with torch.device("meta"):
-            module = make()
+            return make()
+    except ConfigError as error:
+        raise CheckpointError(f"{where}: {error}") from error
     except RuntimeError as error:  # products of sizes that overflow
         raise CheckpointError(f"{where}: settings of no possible size; restore them, or train again") from error
-    fill(module, tensors, prefix, where)
-    return module
 
 
 def fill(module: nn.Module, tensors: dict[str, Tensor], prefix: str, where: str) -> None:
@@ -91,8 +102,8 @@ def fill(module: nn.Module, tensors: dict[str, Tensor], prefix: str, where: str)
         found, wanted = (_described(state.get(name)) for state in (own, needed))
         if found != wanted:
             raise CheckpointError(
-                f"{where}: weights and settings do not fit ({printable(prefix + name, SHORT)} is {found}, not {wanted}); "
-                "use those of one run"
+                f"{where}: weights and settings do not fit ({printable(prefix + name, SHORT)} is {found}, "
+                f"not {wanted}); use those of one run"
             )
     lacking = any(value.is_meta for value in needed.values())
     module.load_state_dict({name: own[name].to(value.dtype) for name, value in needed.items()}, assign=lacking)

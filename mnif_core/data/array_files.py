@@ -9,6 +9,17 @@ from numpy.typing import NDArray
 from mnif_core.errors import DataError
 
 
+def _required(loaded: Any) -> NDArray[Any]:
+    """An archive's member, which numpy gives as bytes where it is no array.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(loaded, np.ndarray):
+        raise ValueError("its member is no array")
+    return loaded
+
+
 def read_array(path: Path, key: str) -> NDArray[Any]:
     """The array of an `.npy` file; of an `.npz` file the one named `key`, or the only one there.
 
@@ -24,7 +35,7 @@ def read_array(path: Path, key: str) -> NDArray[Any]:
         with loaded:
             if key not in loaded.files and len(loaded.files) != 1:
                 raise DataError(f"{path}: holds {', '.join(loaded.files)}; name the array to use '{key}'")
-            return loaded[key if key in loaded.files else loaded.files[0]]
+            return _required(loaded[key if key in loaded.files else loaded.files[0]])
     except DataError:
         raise
     except Exception as error:  # numpy and zipfile raise whatever damaged headers lead them to

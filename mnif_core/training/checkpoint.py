@@ -2,18 +2,39 @@
 
 import json
 import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from mnif_core.errors import CheckpointError
+from mnif_core.stored_config import Between, NotNegative, from_json, parse_json
+from mnif_core.tensor_file import fill, read_tensors
 
 
-def write_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is."""
+
+    stage: Literal[1, 2]
+    step: Annotated[int, Between(0, 1 << 50)]
+    """Steps of the stage that are done."""
+    seconds: NotNegative
+    """That the stage has taken."""
+    earlier_seconds: NotNegative
+    """That the stage before took."""
+    best: float | None
+    """Best score of the stage, whose weights are in the file; none before the first."""
+    identity: dict[str, Any]
+    """What the run follows from."""
+
+
+def write_checkpoint(path: Path, tensors: dict[str, Tensor], state: Progress) -> None:
     """Write beside `path`, then move into place, so that an older checkpoint stays whole until then.
 
     Raises:
@@ -25,7 +46,7 @@ def write_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict[str, An
         save_file(
             {name: value.detach().contiguous().cpu() for name, value in tensors.items()},
             scratch,
-            {"state": json.dumps(state)},
+            {"state": json.dumps(asdict(state))},
         )
         with scratch.open("rb") as file:
             os.fsync(file.fileno())
@@ -37,7 +58,7 @@ def write_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict[str, An
         raise CheckpointError(f"{path}: cannot write the checkpoint ({reason}); {kept}free space and resume") from error
 
 
-def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> tuple[dict[str, Tensor], Progress]:
     """What `write_checkpoint` wrote.
 
     Raises:
@@ -45,12 +66,12 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> tuple[dic
     """
     if not path.exists():
         raise CheckpointError(f"{path}: no such checkpoint; pass the folder of a run, or train without --resume")
+    tensors, metadata = read_tensors(path, device, "delete it and train again")
     try:
-        with safe_open(path, framework="pt", device=str(device)) as file:
-            state = json.loads(file.metadata()["state"])
-            return {name: file.get_tensor(name) for name in file.keys()}, state  # noqa: SIM118 (not a dict)
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        state = parse_json(metadata["state"])
+    except (KeyError, ValueError) as error:
         raise CheckpointError(f"{path}: not a whole checkpoint of this project; delete it and train again") from error
+    return tensors, from_json(Progress, state, f"{path}: state")
 
 
 def pack(prefix: str, module: nn.Module) -> dict[str, Tensor]:
@@ -64,11 +85,7 @@ def unpack(prefix: str, module: nn.Module, tensors: dict[str, Tensor]) -> None:
     Raises:
         CheckpointError: names or shapes do not fit.
     """
-    own = {name.removeprefix(f"{prefix}."): value for name, value in tensors.items() if name.startswith(f"{prefix}.")}
-    try:
-        module.load_state_dict(own)
-    except RuntimeError as error:
-        raise CheckpointError(f"{prefix}: weights do not fit this preset; train with the run's own") from error
+    fill(module, tensors, f"{prefix}.", prefix)
 
 
 def pack_optimizer(prefix: str, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -81,10 +98,33 @@ def pack_optimizer(prefix: str, optimizer: torch.optim.Optimizer) -> dict[str, T
 
 
 def unpack_optimizer(prefix: str, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """The reverse of `pack_optimizer`."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith(f"{prefix}."):
-            index, key = name.removeprefix(f"{prefix}.").split(".")
-            state.setdefault(int(index), {})[key] = value
+    """The reverse of `pack_optimizer`.
+
+    Raises:
+        CheckpointError: moments are missing, too many, negative where they are squares, or of other shapes than the
+            parameters.
+    """
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    own = {name.removeprefix(f"{prefix}."): value for name, value in tensors.items() if name.startswith(f"{prefix}.")}
+    state = {}
+    for index, parameter in enumerate(parameters):
+        moments = {name.partition(".")[2]: own.pop(name) for name in list(own) if name.startswith(f"{index}.")}
+        if not moments:
+            continue
+        shapes = {key: value.shape for key, value in moments.items()}
+        wanted = [{key: shape(parameter) for key, shape in kind.items()} for kind in MOMENTS]
+        negative = [key for key in NOT_NEGATIVE & moments.keys() if float(moments[key].min()) < 0]
+        if shapes not in wanted or negative or not all(value.is_floating_point() for value in moments.values()):
+            raise CheckpointError(f"{prefix}.{index}: moments do not fit this preset; delete the checkpoint")
+        state[index] = moments
+    if own:
+        raise CheckpointError(f"{prefix}: moments of parameters that this preset does not have; delete the checkpoint")
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+MOMENTS: tuple[dict[str, Callable[[Tensor], torch.Size]], ...] = (
+    {"step": lambda parameter: torch.Size(()), "exp_avg": lambda p: p.shape, "exp_avg_sq": lambda p: p.shape},
+    {"steps": lambda parameter: parameter.shape[:1], "mean": lambda p: p.shape, "square": lambda p: p.shape},
+)
+"""Of Adam and of RowAdam: what they keep, and its shape for a parameter."""
+NOT_NEGATIVE = {"step", "steps", "exp_avg_sq", "square"}

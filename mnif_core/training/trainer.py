@@ -1,8 +1,11 @@
 """A run from data to GenerativeField: stage 1, latents, stage 2, report. Resumable anywhere, bit for bit on a CPU."""
 
 import json
+import math
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -17,7 +20,8 @@ from mnif_core.generative_field import GenerativeField
 from mnif_core.mixture import MixtureConfig
 from mnif_core.presets import Modality, Preset, preset
 from mnif_core.signals.observations import Observations, split
-from mnif_core.training.checkpoint import read_checkpoint, write_checkpoint
+from mnif_core.stored_config import shown
+from mnif_core.training.checkpoint import Progress, read_checkpoint, write_checkpoint
 from mnif_core.training.loop import run_stage
 from mnif_core.training.report import write_report
 from mnif_core.training.stages import FieldStage, PriorStage, Stage
@@ -124,7 +128,7 @@ class Trainer:
         field_stage = FieldStage(self.fabric, self.preset, self.train, self.validation, self.seed)
         summary: dict[str, Any] = {"instances": len(self.train.names), "device": _device_name(self.fabric)}
         summary |= self._run(1, field_stage, {}, writer)
-        harvested = self.resumed[0].get("latents") if self.resumed is not None else None
+        harvested = self._harvested()
         latents = field_stage.latents() if harvested is None else harvested
         held_out = None if self.validation is None else field_stage.field().reconstruct(self.validation)
         prior_stage = PriorStage(self.fabric, self.preset, latents, held_out, self.seed)
@@ -138,31 +142,32 @@ class Trainer:
         return field
 
     def _run(
-        self, number: int, stage: Stage, carried: dict[str, Tensor], writer: SummaryWriter | None
+        self, number: Literal[1, 2], stage: Stage, carried: dict[str, Tensor], writer: SummaryWriter | None
     ) -> dict[str, Any]:
         """One stage, from where the checkpoint left it."""
         first, seconds, best = 0, 0.0, None
         if self.resumed is not None:
-            tensors, state = self.resumed
-            if state["stage"] > number:
-                stage.load_weights(tensors)
-                return {f"stage_{number}_seconds": state["earlier_seconds"]}
-            if state["stage"] == number:
-                stage.load_weights(tensors)
-                stage.load_progress(tensors)
-                first, seconds = state["step"], state["seconds"]
-                prefix = "best."
-                weights = {name.removeprefix(prefix): v for name, v in tensors.items() if name.startswith(prefix)}
-                best = (state["best"], weights) if state["best"] is not None else None
+            tensors, done = self.resumed
+            with self._naming_the_checkpoint():
+                if done.stage > number:
+                    stage.load_weights(tensors)
+                    return {f"stage_{number}_seconds": done.earlier_seconds}
+                if done.stage == number:
+                    first, seconds, best = done.step, done.seconds, _best(tensors, done)
+                    if first > stage.steps:
+                        raise CheckpointError(f"{first} steps of {stage.steps}; delete it and train again")
+                    if best is not None:
+                        stage.load_weights(best[1])  # to see that they fit, before more is trained
+                    stage.load_weights(tensors)
+                    stage.load_progress(tensors)
         earlier = 0.0 if number == 1 else self._earlier
 
         def checkpoint(step: int, seconds: float, best: Best) -> None:
             if self.fabric.is_global_zero:
                 tensors = {**carried, **stage.weights(), **stage.progress()}
                 tensors |= {f"best.{name}": value for name, value in best[1].items()} if best is not None else {}
-                score = None if best is None else best[0]
-                state = {"stage": number, "step": step, "seconds": seconds, "earlier_seconds": earlier, "best": score}
-                write_checkpoint(self.path, tensors, {**state, "identity": self.identity})
+                score = best[0] if best is not None and math.isfinite(best[0]) else None
+                write_checkpoint(self.path, tensors, Progress(number, step, seconds, earlier, score, self.identity))
             self.fabric.barrier()
 
         # auto-decoding finds a held-out latent in many steps, and so is scored less often
@@ -174,17 +179,46 @@ class Trainer:
 
     _earlier = 0.0
 
-    def _read(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def _harvested(self) -> Tensor | None:
+        """The training latents `[n, h]` of a run that is in stage 2."""
+        latents = self.resumed[0].get("latents") if self.resumed is not None else None
+        if latents is None and self.resumed is not None and self.resumed[1].stage == 2:
+            raise CheckpointError(f"{self.path}: no latents, which stage 2 needs; delete it and train again")
+        wanted = (len(self.train.names), self.preset.modulation.latent_dim)
+        if latents is not None and (latents.shape != wanted or latents.dtype != torch.float32):
+            raise CheckpointError(
+                f"{self.path}: latents are {latents.dtype} {list(latents.shape)}, not {list(wanted)}; "
+                "delete it and train again"
+            )
+        return latents
+
+    @contextmanager
+    def _naming_the_checkpoint(self) -> Iterator[None]:
+        try:
+            yield
+        except CheckpointError as error:
+            raise CheckpointError(f"{self.path}: {error}") from error
+
+    def _read(self) -> tuple[dict[str, Tensor], Progress]:
         tensors, state = read_checkpoint(self.path, self.fabric.device)
-        theirs = state.get("identity", {})
-        theirs = {**theirs, "reading": {**self.usual_reading, **theirs.get("reading", {})}}
+        theirs = state.identity
+        reading = theirs.get("reading", {})
+        theirs = {**theirs, "reading": {**self.usual_reading, **(reading if isinstance(reading, dict) else {})}}
         for key, ours in _flat(self.identity).items():
             found = _flat(theirs).get(key)
             if found != ours:
                 raise CheckpointError(
-                    f"{self.path}: the run has {key} {found}, this call {ours}; resume with the run's own settings"
+                    f"{self.path}: the run has {key} {shown(found)}, this call {ours}; "
+                    "resume with the run's own settings"
                 )
         return tensors, state
+
+
+def _best(tensors: dict[str, Tensor], done: Progress) -> Best:
+    """The best score and its weights, where there are any."""
+    prefix = "best."
+    weights = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    return None if done.best is None else (done.best, weights)
 
 
 def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
