@@ -30,6 +30,7 @@ from mnif_core.metrics.extractors import offline_extractor
 from mnif_core.presets import PRESETS, Preset
 from mnif_core.sheets import arrange, save_png, tiles, true_tiles
 from mnif_core.signals.observations import Observations, split
+from mnif_core.stored_config import parse_json
 from mnif_core.training.loop import run_stage
 from mnif_core.training.stages import FieldStage, PriorStage
 
@@ -182,10 +183,12 @@ def _key(config: ComparisonConfig, preset: Preset, train: Observations, unseen: 
 
 def _finished(folder: Path, key: dict[str, Any]) -> dict[str, Any] | None:
     try:
-        known = json.loads((folder / ROW).read_text())
+        known = parse_json((folder / ROW).read_text())
     except (OSError, ValueError):
         return None
-    return known["row"] if known.get("key") == key else None
+    if not isinstance(known, dict) or known.get("key") != key or not isinstance(known.get("row"), dict):
+        return None
+    return dict(known["row"])
 
 
 def _columns(rows: dict[str, dict[str, Any]], modality: str) -> list[tuple[str, str]]:

@@ -177,7 +177,9 @@ def _signal(mixture: MixtureConfig, path: Path, config: dict[str, Any]) -> Signa
     modality = next(name for name, shape in DIMENSIONS.items() if shape == (mixture.in_dim, mixture.out_dim))
     if modality == "voxel":
         return VoxelSignal()
-    side = _setting(path, config, "dataset.image_resolution", Pixels) if config else (64 if modality == "image" else 128)
+    side = (
+        _setting(path, config, "dataset.image_resolution", Pixels) if config else (64 if modality == "image" else 128)
+    )
     if modality == "image":
         return ImageSignal(side, side, mixture.out_dim)
     near, far, samples = 0.8, 1.8, 31

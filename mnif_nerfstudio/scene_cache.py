@@ -1,7 +1,7 @@
 """Packs many instances into one folder of arrays, once: built aside, moved in whole, checked before every use.
 
 A cache folder holds `images.npy` (uint8 `[views, height, width, 3]`), `foreground.npy` (uint32, pixel indices of all
-views one after another), `cameras.safetensors` and `store.json`.
+views one after another), `cameras.safetensors` and `store.json`, which says what the others are.
 """
 
 import hashlib
@@ -27,9 +27,10 @@ from mnif_core.data.instances import Instance, check_alike, named_files, read_in
 from mnif_core.data.notes import collected_notes, say_some
 from mnif_core.data.picture_files import one_size
 from mnif_core.errors import DataError
+from mnif_core.stored_config import parse_json
 
 FORMAT = 4
-ARRAYS = ("images.npy", "foreground.npy", "cameras.safetensors")
+HEAD = 128  # bytes of an array file before its values
 BACKGROUND = 250  # a pixel whose channels all reach this is background
 THREADS = 4
 AHEAD = 64  # pictures decoded before they are written: bounds memory
@@ -66,12 +67,22 @@ def content_key(instances: Sequence[Path], reading: CameraReading) -> str:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether `folder` is a finished cache whose files have the sizes they were written with."""
+    """Whether `folder` is a finished cache: files as large as they were written, all but pixels of the same content."""
     try:
-        sizes = json.loads((folder / "store.json").read_text())["file_sizes"]
-        return all((folder / name).stat().st_size == sizes[name] for name in ARRAYS)
-    except (OSError, ValueError, KeyError, TypeError):
+        description = parse_json((folder / "store.json").read_bytes())
+        return bool(description.pop("digest") == _digest(folder, description))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
+
+
+def _digest(folder: Path, description: dict[str, Any]) -> str:
+    """Of what `store.json` says, of the cameras, and of sizes and heads of the arrays, whose pixels are too many."""
+    digest = hashlib.sha256(json.dumps(description).encode())
+    digest.update((folder / "cameras.safetensors").read_bytes())
+    for name in ("images.npy", "foreground.npy"):
+        with (folder / name).open("rb") as file:
+            digest.update(f"{name} {os.fstat(file.fileno()).st_size}".encode() + file.read(HEAD))
+    return digest.hexdigest()
 
 
 def cached(instances: Sequence[Path], cache: Path, reading: CameraReading) -> Path:
@@ -123,8 +134,8 @@ def _build(paths: Sequence[Path], folder: Path, reading: CameraReading) -> None:
     description: dict[str, Any] = {
         "scene_names": [instance.name for instance in instances],
         "image_filenames": ["/".join(file.parts[-3:]) for file in files],
-        "file_sizes": {name: (folder / name).stat().st_size for name in ARRAYS},
     }
+    description["digest"] = _digest(folder, description)
     (folder / "store.json").write_text(json.dumps(description))
 
 

@@ -191,7 +191,8 @@ class SceneStore:
             wanted = (torch.rand(shape, generator=generator, device=device) < share) & (end > start)
             inside = torch.where(wanted, inside, 0)
             if len(self.foreground):
-                pixels = torch.where(wanted, self.foreground[inside].long(), pixels)
+                drawn = self.foreground[inside].long().clamp(0, self.height * self.width - 1)  # the disk may err
+                pixels = torch.where(wanted, drawn, pixels)
         return pixels
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mnif_core.atomic import write_json
 from mnif_core.generative_field import GenerativeField
+from mnif_core.stored_config import parse_json
 
 VERSION = 1
 """Raise it whenever a figure is computed in another way: older ones are then computed again."""
@@ -71,7 +72,7 @@ def digest(field: GenerativeField, data: Iterable[Tensor | str | Path]) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text())
+        content = parse_json(path.read_text())
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -1,6 +1,5 @@
 """A folder of meshes becomes a data set of scenes in SRN layout, by several processes, and goes on where it stopped."""
 
-import json
 import multiprocessing
 import os
 import zlib
@@ -21,6 +20,7 @@ from mnif_core.data.voxel_files import MESHES
 from mnif_core.errors import ConfigError, DataError, MnifError, OutputError
 from mnif_core.meshes.parts import Up
 from mnif_core.meshes.textured_mesh import read_textured_mesh
+from mnif_core.stored_config import parse_json
 
 OTHER = {".fbx", ".blend", ".usd", ".usda", ".usdc", ".usdz", ".3ds", ".abc", ".x3d", ".wrl", ".step", ".stp", ".iges"}
 """Meshes in formats that are not read, which are skipped with a word."""
@@ -167,7 +167,7 @@ def _require_same_settings(output: Path, settings: RenderSettings) -> None:
         write_json(manifest, wanted)
         return
     try:
-        begun = json.loads(manifest.read_text())
+        begun = parse_json(manifest.read_text())
     except (OSError, ValueError):
         begun = None
     if begun != wanted:

@@ -18,12 +18,14 @@ from mnif_core.data.surface_points import POINTS, near_surface_cells
 from mnif_core.data.voxelise import FILL, Fill, voxelise
 from mnif_core.errors import DataError, MnifError
 from mnif_core.extras import require_format
+from mnif_core.meshes.mesh_files import read_surface
 from mnif_core.signals.voxels import VoxelObservations, VoxelSignal
 
 MESHES = {".obj", ".ply", ".stl", ".glb", ".gltf", ".off", ".3mf", ".dae"}
 GRIDS = {".binvox", ".npz", ".npy"}
 IM_NET_RESOLUTION = 256
 DEMO_CARS = 160
+UNPACKED = 1100  # bytes that one packed by hdf5 may become: a little more than the best that its packing does
 
 
 def load_voxels(data: Any, resolution: int, skip_bad: bool = False, fill: Fill = FILL) -> VoxelObservations:
@@ -116,19 +118,26 @@ def _read_shape(file: Path, resolution: int, fill: Fill) -> NDArray[np.bool_]:
     suffix = file.suffix.lower()
     if suffix in (".npz", ".npy"):
         return _checked_grids(file, read_array(file, "voxels")[None])[0]
+    if suffix == ".binvox":
+        return _checked_grids(file, _read_binvox(file)[None])[0]
+    mesh = trimesh.Trimesh(*read_surface(file), process=False)
+    mesh.merge_vertices()
+    return voxelise(mesh, resolution, str(file), fill)
+
+
+def _read_binvox(file: Path) -> NDArray[Any]:
+    import trimesh
+
     try:
-        if suffix == ".binvox":
-            _require_sane_binvox(file)
-            with file.open("rb") as stream:
-                return _checked_grids(file, np.asarray(trimesh.exchange.binvox.load_binvox(stream).matrix)[None])[0]
-        mesh = trimesh.load_mesh(file)
+        _require_sane_binvox(file)
+        with file.open("rb") as stream:
+            return np.asarray(trimesh.exchange.binvox.load_binvox(stream).matrix)
     except MnifError:
         raise
-    except Exception as error:  # trimesh's readers raise whatever their formats' libraries raise
+    except Exception as error:  # trimesh's reader raises whatever damaged headers lead it to
         raise DataError(
             f"{file}: not a readable shape ({' '.join(str(error).split())}); repair or remove it"
         ) from error
-    return voxelise(mesh, resolution, str(file), fill)
 
 
 def _require_sane_binvox(file: Path) -> None:
@@ -172,8 +181,14 @@ def _from_hdf5(path: Path) -> VoxelObservations:
             missing = {"points_64", "values_64"} - set(file)
             if missing:
                 raise DataError(f"{path}: no {' and '.join(sorted(missing))}; pass IM-NET's all_vox256_img_*.hdf5")
-            points, values = file["points_64"][:], file["values_64"][:]
-    except OSError as error:
+            found = [file[name] for name in ("points_64", "values_64")]
+            claimed, size = sum(each.nbytes for each in found), path.stat().st_size
+            if claimed > UNPACKED * size:
+                raise DataError(f"{path}: claims {claimed} bytes in a file of {size}; fetch it anew")
+            points, values = (each[:] for each in found)
+    except DataError:
+        raise
+    except Exception as error:  # hdf5's library raises errors of every kind
         raise DataError(f"{path}: not a whole hdf5 file ({' '.join(str(error).split())}); fetch it anew") from error
     return _im_net(path, points, values)
 

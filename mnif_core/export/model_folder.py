@@ -1,6 +1,5 @@
 """A folder to share a field by, as model hubs expect it: card, weights, picture."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from mnif_core.atomic import whole_folder
 from mnif_core.generative_field import GenerativeField
 from mnif_core.mixture import MixtureConfig
 from mnif_core.sheets import arrange, save_png, tiles
+from mnif_core.stored_config import parse_json
 
 PICTURE, SAMPLES, COLUMNS = "samples.png", 16, 8
 SHEETS = ("sheet.png", "contact_sheet.png")  # that runs leave
@@ -95,10 +95,11 @@ def _picture(field: GenerativeField, run: Path | None, path: Path) -> str:
 def _figures(run: Path | None) -> dict[str, Any]:
     """What the run measured, paths of its machine left out."""
     try:
-        summary = json.loads((run / "summary.json").read_text()) if run is not None else {}
+        summary = parse_json((run / "summary.json").read_text()) if run is not None else {}
     except (OSError, ValueError):
         return {}
-    return {name: value for name, value in summary.items() if isinstance(value, (int, float))}
+    items = summary.items() if isinstance(summary, dict) else ()
+    return {name: value for name, value in items if isinstance(value, (int, float))}
 
 
 def _card(field: GenerativeField, name: str, alt: str, figures: dict[str, Any]) -> str:

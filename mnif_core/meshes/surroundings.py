@@ -20,10 +20,15 @@ TEXTURE_SIZE = 512  # pixels a side that textures are shrunk to: views are small
 
 
 class Surroundings:
-    """Where a mesh lies, and what is said of it: one line in the end, however much is missing."""
+    """Where a mesh lies, and what is said of it: one line in the end, however much is missing.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Args:
+        path: of the mesh.
+        pictures: whether those that it names are read.
+    """
+
+    def __init__(self, path: Path, pictures: bool = True) -> None:
+        self.path, self.pictures = path, pictures
         self.up: Up | None = None  # axis that the file itself says
         self.given = 0  # files that trimesh asked for and got
         self._said: dict[str, None] = {}
@@ -49,7 +54,7 @@ class Surroundings:
         Raises:
             DataError: it is not there or no picture, which is remembered.
         """
-        file = self.find(name)
+        file = self.find(name) if self.pictures else None
         if file is None:
             self.say(f"texture '{name}' is missing")
             raise DataError(f"{self.path}: '{name}' is missing; restore it")
@@ -64,6 +69,8 @@ class Surroundings:
 
     def texture(self, name: str, folder: Path | None = None, alpha: bool = True) -> NDArray[np.uint8] | None:
         """RGBA `[height, width, 4]` of a picture file; none if there is none, which is remembered."""
+        if not self.pictures:
+            return None
         file = self.find(name, folder)
         if file is None:
             self.say(f"texture '{name}' is missing")
@@ -79,6 +86,8 @@ class Surroundings:
             name: what to call it.
             alpha: whether the picture's own alpha counts; if not it is 255.
         """
+        if not self.pictures:
+            return None
         if (key, alpha) not in self._pictures:
             picture = None
             try:

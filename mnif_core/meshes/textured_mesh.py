@@ -5,7 +5,6 @@ Surfaces are drawn matte, as the fixed light shades them: roughness, metal, refl
 Shape letters: t triangles, n hits.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnif_core.data.notes import collected_notes, note
-from mnif_core.errors import DataError, MnifError
-from mnif_core.extras import require_format
+from mnif_core.errors import DataError, MnifError, printable
+from mnif_core.meshes.mesh_files import read_parts, unreadable
 from mnif_core.meshes.parts import Array, Part, Texture, Up
 from mnif_core.meshes.raycast import Painter, brightness
 from mnif_core.meshes.srgb import from_linear
@@ -85,33 +84,17 @@ def read_textured_mesh(path: Path, up: Up) -> TexturedMesh:
     """
     around = Surroundings(path)
     try:
-        require_format(path)
         with collected_notes() as lines, np.errstate(all="ignore"):  # what is not finite is refused in the end
-            parts = _reader(path)(around)
-            if not parts:
-                raise DataError(f"{path}: no faces; export it as a mesh, or remove it")
-            mesh = _joined(path, parts, around.up or up)
+            mesh = _joined(path, read_parts(around), around.up or up)
     except MnifError:
         raise
-    except Exception as error:  # the formats' libraries raise whatever they like
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise DataError(f"{path}: not a readable mesh ({reason}); repair or remove it") from error
+    except Exception as error:  # of numbers that no mesh has
+        raise unreadable(path, error) from error
     for line in lines:
         around.say(line.removeprefix(f"{path}: "))
     if around.said:
         note(printable(f"{path}: {around.said}"))
     return mesh
-
-
-def _reader(path: Path) -> Callable[[Surroundings], list[Part]]:
-    from mnif_core.meshes.coloured_formats import read_coloured
-    from mnif_core.meshes.gltf import read_gltf
-    from mnif_core.meshes.off import read_off
-    from mnif_core.meshes.three_mf import read_3mf
-    from mnif_core.meshes.wavefront import read_wavefront
-
-    own = {".obj": read_wavefront, ".glb": read_gltf, ".gltf": read_gltf, ".off": read_off, ".3mf": read_3mf}
-    return own.get(path.suffix.lower(), read_coloured)
 
 
 def _joined(path: Path, parts: list[Part], up: Up) -> TexturedMesh:

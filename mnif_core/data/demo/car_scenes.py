@@ -21,6 +21,7 @@ from mnif_core.data.demo.car_shapes import car_mesh, sample_paint, sample_shape
 from mnif_core.data.srn_writer import sample_poses, write_instance
 from mnif_core.errors import ConfigError, DataError
 from mnif_core.signals.spiral import spiral
+from mnif_core.stored_config import parse_json
 
 VERSION = 1
 """Raise it whenever the pictures change: older sets are then made again."""
@@ -121,7 +122,7 @@ def _test_poses(views: int) -> Array:
 
 def _read_manifest(root: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads((root / "manifest.json").read_text())
+        manifest = parse_json((root / "manifest.json").read_text())
     except (OSError, ValueError):
         return {}
     return manifest if isinstance(manifest, dict) else {}
