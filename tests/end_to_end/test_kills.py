@@ -61,7 +61,7 @@ def solids(folder: Path) -> Path:
 
 def checkpoint_of(run: Path) -> tuple[int, int] | None:
     path = run / "checkpoint.safetensors"
-    return (lambda state: (state["stage"], state["step"]))(read_checkpoint(path)[1]) if path.exists() else None
+    return (lambda state: (state.stage, state.step))(read_checkpoint(path)[1]) if path.exists() else None
 
 
 def nerfstudio_checkpoint_of(run: Path) -> tuple[int, int] | None:

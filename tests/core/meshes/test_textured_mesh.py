@@ -51,7 +51,7 @@ def test_a_cube_is_seen_where_the_cameras_say(tmp_path: Path) -> None:
     instance = read_instance(tmp_path / "cube")
     rows = torch.arange(48)
     pixels = torch.stack(torch.meshgrid(rows, rows, indexing="ij"), -1).view(-1, 2)
-    intrinsics = torch.tensor([instance.fx, instance.fy, instance.cx, instance.cy])
+    intrinsics = torch.from_numpy(instance.intrinsics[0])
     assert instance.intrinsics[0, 0] == pytest.approx(131.25 * 48 / 128)
     met = set()
     for file, camera in zip(instance.image_filenames, instance.camera_to_worlds, strict=True):

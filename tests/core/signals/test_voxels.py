@@ -179,8 +179,8 @@ def flat(path: Path) -> None:
     ("name", "make", "message"),
     [
         ("flat.ply", flat, "without volume"),
-        ("broken.obj", lambda path: path.write_text("v 1 x\n"), "not a readable shape|without faces"),
-        ("broken.glb", lambda path: path.write_bytes(b"glTF but cut"), "not a readable shape"),
+        ("broken.obj", lambda path: path.write_text("v 1 x\n"), "line 1 is not readable"),
+        ("broken.glb", lambda path: path.write_bytes(b"glTF but cut"), "glTF of version"),
         ("other.npy", lambda path: np.save(path, ball(8, 0.5)), "8 cells a side among 16|16 cells a side among 8"),
     ],
 )

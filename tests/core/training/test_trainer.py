@@ -144,7 +144,7 @@ def test_killed_and_resumed(data: Path, tmp_path: Path) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     state = checkpoint_file.read_checkpoint(path)[1]
-    assert state["stage"] == 1 and state["step"] < 60
+    assert state.stage == 1 and state.step < 60
     subprocess.run(command(tmp_path, data, tmp_path / "run", 60, "resume"), env=environment, check=True)
     subprocess.run(command(tmp_path, data, tmp_path / "whole", 60), env=environment, check=True)
     assert_same(tmp_path / "run", tmp_path / "whole")
