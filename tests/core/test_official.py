@@ -126,9 +126,15 @@ def rewrite(path: str, old: str, new: str) -> Any:
         (without("stage2/ckpt/celebahq-lddimepoch=04.ckpt"), r"no \.ckpt here"),
         (without_key("model_param.net.1.0.bias"), r"has no model_param\.net\.1\.0\.bias"),
         (without_key("latent_to_mixture.weight"), r"has no latent_to_mixture\.weight"),
-        (rewrite("stage2/config.yaml", "num_hid_channels: 32", "num_hid_channels: 64"), "weights and settings do not fit"),
+        (
+            rewrite("stage2/config.yaml", "num_hid_channels: 32", "num_hid_channels: 64"),
+            "weights and settings do not fit",
+        ),
         (rewrite("stage2/config.yaml", "w0:", "w1:"), r"has no stage2\.hparams_metainr\.w0"),
-        (rewrite("stage2/config.yaml", "squaredcos_cap_v2", "sqrt"), "noise_schedule is 'sqrt', not one of squaredcos_cap_v2, linear"),
+        (
+            rewrite("stage2/config.yaml", "squaredcos_cap_v2", "sqrt"),
+            "noise_schedule is 'sqrt', not one of squared",
+        ),
         (lambda tree: (tree / "stage1/metainits/epoch7.pth").write_bytes(b"cut"), "not a whole file"),
     ],
 )
