@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from mnif_core.data.image_files import load_images
+from mnif_core.data.instances import AS_WRITTEN, read_instance
 from mnif_core.data.posed_views import read_posed_views
-from mnif_core.data.srn_files import list_instances, read_instance
+from mnif_core.data.scene_folders import list_instances
 from mnif_core.data.voxel_files import load_voxels
 from tests.core.data.test_posed_views import write_nerfstudio
 from tests.fuzz.containers import damage_safetensors, damage_zip
@@ -80,7 +81,7 @@ def _write_transforms(folder: Path) -> None:
 
 def _read_instance(folder: Path) -> None:
     instance = read_instance(folder / INSTANCE)
-    numbers = [*instance.camera_to_worlds.flat, instance.fx, instance.fy, instance.cx, instance.cy]
+    numbers = [*instance.camera_to_worlds.flat, *instance.intrinsics.flat]
     require(bool(np.isfinite(numbers).all()), "cameras are not finite")
 
 
@@ -96,7 +97,7 @@ def _write_cache(folder: Path) -> None:
 
     _write_srn(folder)
     (folder / "instances.json").write_text(json.dumps([str(p) for p in _instances(folder)]))
-    (cached(_instances(folder), folder / "cache")).rename(folder / "cache/scenes/packed")
+    (cached(_instances(folder), folder / "cache", AS_WRITTEN)).rename(folder / "cache/scenes/packed")
 
 
 def _instances(folder: Path) -> list[Path]:
@@ -109,7 +110,7 @@ def _read_cache(folder: Path) -> None:
 
     instances = [Path(path) for path in json.loads((folder / "instances.json").read_text())]
     with contextlib.suppress(FileNotFoundError):
-        (folder / "cache/scenes/packed").rename(folder / "cache/scenes" / content_key(instances))
+        (folder / "cache/scenes/packed").rename(folder / "cache/scenes" / content_key(instances, AS_WRITTEN))
     store = SceneStore.open(instances, 1, folder / "cache")
     batch = store.sample_pixels(torch.tensor([0, 1]), 2, 64, 0.5, torch.Generator().manual_seed(0))
     require(all(bool(torch.isfinite(part).all()) for part in batch), "rays are not finite")
