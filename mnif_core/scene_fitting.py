@@ -11,6 +11,7 @@ import torch
 from rich.progress import track
 from torch import Tensor, nn
 
+from mnif_core.data.instances import DISTANCES
 from mnif_core.data.posed_views import PosedViews, read_posed_views
 from mnif_core.data.scene_folders import list_instances, split_views
 from mnif_core.errors import ConfigError, DataError
@@ -19,7 +20,6 @@ from mnif_core.instance_networks import InstanceNetworks
 from mnif_core.rendering import pixel_directions
 from mnif_core.signals.scenes import SceneSignal
 
-DISTANCES = (0.5, 2.0)  # of cameras, in the run's own: beyond, the object's size must be wrong
 DEAD = 1e-6  # share of the widest direction's variance that every direction has at least
 
 

@@ -71,8 +71,13 @@ def agreed_up(cameras: Array) -> Array | None:
     return vertical * (1.0 if (up @ vertical).mean() >= 0 else -1.0)
 
 
-def axis_of(direction: Array) -> str | None:
-    """The name, such as `z` or `-y`, of the axis near to a unit `direction` `[3]`; None: it is near to none."""
+def axis_of(direction: Array | None) -> str | None:
+    """The name, such as `z` or `-y`, of the axis near to a unit `direction` `[3]`.
+
+    None: it is near to none, or there is no direction.
+    """
+    if direction is None:
+        return None
     likeness = {name: float(signed_axes((name,))[0] @ direction) for name in WORLDS}
     best = max(likeness, key=lambda name: likeness[name])
     return best if likeness[best] >= NEAR_AXIS else None

@@ -28,7 +28,6 @@ PROPOSED = 0.9  # share of the views that axes must make sense of before they ar
 OFF_CENTRE = 0.3  # of the radius that the cameras see: from there on it is said where the object is
 NORMAL_DISTANCE = 1.3  # of normalised cameras, as in SRN's sets
 ROLLED = {"opencv": "pytorch3d", "pytorch3d": "opencv"}  # turned by half around the line of sight
-OPPOSITE = {"z": "-z", "-z": "z", "y": "-y", "-y": "y", "x": "-x", "-x": "x"}
 
 
 @dataclass(frozen=True)
@@ -82,14 +81,18 @@ class WrittenCameras:
         centre = agreed_centre(cameras, self.intrinsics, self.size)
         if reading.distance is not None:
             if centre is None:
-                raise DataError(f"{self.where}: the cameras, read as {axes}, look at no common point; {self._remedy()}")
+                raise DataError(
+                    f"{self.where}: the cameras, read as {axes}, look at no common point; "
+                    f"{self._remedy(self._fitting())}"
+                )
             factor = reading.distance / camera_distance(cameras, centre)
             cameras[:, :, 3] = (cameras[:, :, 3] - centre) * factor
             centre = np.zeros(3)
         seen = sees(cameras, self.intrinsics, self.size, np.zeros(3))
         if seen.mean() < MOST:
-            axes_differ = centre is None or self._see_origin(self._fitting())
-            remedy = self._remedy() if axes_differ or centre is None else self._moved(cameras, centre)
+            other = self._fitting()
+            axes_differ = other is not None and self._see_origin(other)
+            remedy = self._remedy(other) if axes_differ or centre is None else self._moved(cameras, centre)
             raise DataError(
                 f"{self.where}: the origin, where the object should be, is not seen by {(~seen).sum()} of {len(seen)} "
                 f"cameras, read as {axes}; {remedy}"
@@ -105,18 +108,18 @@ class WrittenCameras:
     def _check_up(self, axes: Axes, cameras: Array, insisted: bool) -> None:
         """Raise or note if up is not z; whoever has named the axes only sees a note."""
         direction = agreed_up(cameras)
-        up = axis_of(direction) if direction is not None else None
+        up = axis_of(direction)
         fault = None
         if direction is None:
             other = self._fitting() if len(cameras) >= FEWEST and not insisted else None
             if other is not None and replace(other, up=axes.up) != axes:
-                fault = f"the cameras, read as {axes}, have no common up; {self._remedy()}"
+                fault = f"the cameras, read as {axes}, have no common up; {self._remedy(other)}"
         elif up is not None and up.startswith("-"):
             turned = replace(axes, up=up)
             # cameras mostly look down on an object: that tells which of two turns is meant
             options = [_option(turned)]
             if axes.camera in ROLLED:
-                rolled = replace(axes, camera=ROLLED[axes.camera], up=OPPOSITE[up])
+                rolled = replace(axes, camera=ROLLED[axes.camera], up=up.removeprefix("-"))
                 above = float((cameras[:, :, 3] @ direction).mean()) > 0
                 options = [_option(turned), _option(rolled)] if above else [_option(rolled), _option(turned)]
             fault = f"the cameras, read as {axes}, hang upside down (up is {up}); pass {' or '.join(options)}"
@@ -134,23 +137,19 @@ class WrittenCameras:
             cameras, origin = axes.to_opengl(self.matrices), self._see_origin(axes)
             if not origin and agreed_centre(cameras, self.intrinsics, self.size, PROPOSED) is None:
                 continue
-            direction = agreed_up(cameras)
-            up = axis_of(direction) if direction is not None else None
+            up = axis_of(agreed_up(cameras))
             known, positive = up is not None, up is not None and not up.startswith("-")
             found.append(((known, origin, positive, up == "z"), replace(axes, up=up or "z")))
         return max(found, key=lambda each: each[0])[1] if found else None
 
-    def _remedy(self) -> str:
-        """What to do, where the cameras cannot be meant as they are read."""
-        other = self._fitting()
+    def _remedy(self, other: Axes | None) -> str:
+        """What to do where the cameras cannot be meant as they are read, but may be in `other` axes."""
         if other is None:
             return "write camera-to-world poses of cameras that look at one object, at the origin"
         return f"their axes are {other}: pass {_option(other, normalise=not self._see_origin(other))}"
 
-    def _see_origin(self, axes: Axes | None) -> bool:
+    def _see_origin(self, axes: Axes) -> bool:
         """Whether nearly all cameras, read in `axes`, see the origin."""
-        if axes is None:
-            return False
         cameras = axes.to_opengl(self.matrices)
         return bool(sees(cameras, self.intrinsics, self.size, np.zeros(3)).mean() >= PROPOSED)
 

@@ -18,7 +18,7 @@ from mnif_core.data.srn_files import read_srn
 from mnif_core.data.transforms_files import frame_files, read_frames, read_transforms, transforms_of
 from mnif_core.errors import DataError
 
-DISTANCES = (0.5, 2.0)  # of a scene's cameras, in the set's own: beyond, its size must be wrong
+DISTANCES = (0.5, 2.0)  # of a scene's cameras, in the set's or the run's own: beyond, its size must be wrong
 AS_WRITTEN = CameraReading()
 
 
@@ -69,12 +69,15 @@ def read_instance(path: Path, reading: CameraReading = AS_WRITTEN) -> Instance:
         DataError: none of these, or as `read_srn`, `read_transforms` and `WrittenCameras.read`.
     """
     transforms = path if path.is_file() else transforms_of(path)
-    if not (path / "rgb").is_dir() and (transforms is None or transforms.suffix.lower() != ".json"):
+    if (path / "rgb").is_dir():
+        views = read_srn(path)
+    elif transforms is not None and transforms.suffix.lower() == ".json":
+        views = read_transforms(transforms)
+    else:
         raise DataError(
             f"{path}: no poses here; pass a folder with rgb/ and pose/ (SRN), with transforms.json (nerfstudio) "
             "or with transforms_train.json (Blender)"
         )
-    views = read_srn(path) if transforms is None or (path / "rgb").is_dir() else read_transforms(transforms)
     cameras = views.cameras
     return Instance(
         name=views.name,
@@ -114,8 +117,7 @@ def check_alike(instances: Sequence[Instance], paths: Sequence[Path]) -> None:
             f"{paths[odd[0]]}: cameras stand {distances[odd[0]]:.3g} from the origin, those of most scenes "
             f"{usual:.3g}; bring all objects to one size, or pass --normalise (ns-train: srn --normalise True)"
         )
-    directions = [agreed_up(instance.camera_to_worlds.astype(np.float64)) for instance in instances]
-    ups = [axis_of(direction) if direction is not None else None for direction in directions]
+    ups = [axis_of(agreed_up(instance.camera_to_worlds.astype(np.float64))) for instance in instances]
     known = Counter(up for up in ups if up is not None)
     if len(known) > 1:
         common = known.most_common(1)[0][0]
