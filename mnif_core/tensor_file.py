@@ -14,7 +14,7 @@ Module = TypeVar("Module", bound=nn.Module)
 
 LARGEST = 1e12  # no training comes near it, and products of three such numbers are still finite
 SHORT = 200  # letters of what a file says
-UNSET = {"prior.mean", "prior.std"}  # NaN until the prior has seen latents
+UNSET = ("prior.mean", "prior.std")  # at the end of names: NaN until the prior has seen latents
 
 
 def read_tensors(
@@ -49,7 +49,7 @@ def require_sound(tensors: dict[str, Tensor], where: str, remedy: str) -> None:
         CheckpointError: there is one; `where` names the file.
     """
     for name, value in tensors.items():
-        if not value.numel() or value.dtype == torch.bool or (name in UNSET and bool(value.isnan().all())):
+        if not value.numel() or value.dtype == torch.bool or (name.endswith(UNSET) and bool(value.isnan().all())):
             continue
         if value.is_complex():
             raise CheckpointError(f"{where}: damaged ({printable(name, SHORT)} is {value.dtype}); {remedy}")

@@ -2,7 +2,6 @@
 
 import os
 import time
-import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +14,8 @@ from nerfstudio.engine.trainer import Trainer, TrainerConfig
 from nerfstudio.utils import comms
 from nerfstudio.utils.decorators import check_main_thread
 
-from mnif_core.errors import CheckpointError, ConfigError, TrainingError
+from mnif_core.errors import CheckpointError, MnifError, TrainingError, printable
+from mnif_nerfstudio.checkpoint_file import check_checkpoint
 from mnif_nerfstudio.cpu_processes import CpuProcesses
 from mnif_nerfstudio.moved_run import folder_with
 from mnif_nerfstudio.pipeline import MnifPipeline
@@ -135,6 +135,15 @@ class MnifTrainer(Trainer):
             super()._load_checkpoint()
         except CheckpointError as error:
             raise CheckpointError(f"{path}: {error}") from error
+        except MnifError:
+            raise
+        except (AssertionError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            if path is None:
+                raise
+            reason = printable(f"{type(error).__name__}: {error}", 200)
+            raise CheckpointError(
+                f"{path}: does not fit this run ({reason}); resume with the method and settings of the run's config.yml"
+            ) from error
         if self._start_step >= self.config.max_num_iterations:
             # the table of steps in the terminal fails where no step is taken
             self.config.logging.local_writer.enable = False
@@ -162,18 +171,3 @@ class MnifTrainer(Trainer):
         self.config.viewer.quit_on_train_completion = quits
         if not quits:
             self._train_complete_viewer()
-
-
-def check_checkpoint(path: Path) -> None:
-    """Check that `path` is a whole nerfstudio checkpoint, without loading it.
-
-    Raises:
-        CheckpointError: missing, or not a torch archive.
-        ConfigError: a folder where a file is needed.
-    """
-    if path.is_dir():
-        raise ConfigError(f"{path}: is a folder; pass it by --load-dir, or a file by --load-checkpoint")
-    if not path.exists():
-        raise CheckpointError(f"{path}: no such checkpoint; pass the nerfstudio_models folder of a run by --load-dir")
-    if not zipfile.is_zipfile(path):
-        raise CheckpointError(f"{path}: not a whole checkpoint; delete it and resume from the one before")

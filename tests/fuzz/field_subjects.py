@@ -164,6 +164,28 @@ def _official(name: str, file: str) -> Subject:
     )
 
 
+def _write_nerfstudio(folder: Path) -> None:
+    """What nerfstudio's trainer keeps of a small model and its optimiser."""
+    model = small_field("scene").modulation
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    model.instance(torch.ones(1, 6))(torch.rand(1, 5, 3)).sum().backward()
+    optimizer.step()
+    state = {
+        "step": 7,
+        "pipeline": {f"_model.field.{name}": value for name, value in model.state_dict().items()},
+        "optimizers": {"bases": optimizer.state_dict()},
+        "schedulers": {},
+        "scalers": {},
+    }
+    torch.save(state, folder / "step-000000007.ckpt")
+
+
+def _read_nerfstudio(folder: Path) -> None:
+    from mnif_nerfstudio.checkpoint_file import check_checkpoint
+
+    check_checkpoint(folder / "step-000000007.ckpt")
+
+
 SUBJECTS = [
     _field("image", "config.json"),
     _field("voxel", "config.json"),
@@ -178,6 +200,13 @@ SUBJECTS = [
     _checkpoint("meta-learning", FieldStage),
     _checkpoint("auto-decoding", FieldStage),
     _checkpoint("meta-learning", PriorStage),
+    Subject(
+        "nerfstudio checkpoint",
+        _write_nerfstudio,
+        "step-000000007.ckpt",
+        damage_zip(damage_bytes),
+        _read_nerfstudio,
+    ),
     _official("celebahq", "stage1/metainits/epoch7.pth"),
     _official("shapenet", "stage1/contexts/context-epoch7.pth"),
     _official("srncars", "stage2/ckpt/last.ckpt"),
