@@ -6,6 +6,7 @@ import random
 import re
 import resource
 import shutil
+import signal
 import time
 import traceback
 from collections.abc import Iterator
@@ -48,7 +49,7 @@ def run_case(subject: Subject, seed: int, template: Path, scratch: Path) -> Outc
     kind: Literal["read", "refused", "fault"] = "read"
     said = trace = ""
     try:
-        with _bounded():
+        with _bounded(), _alarmed():
             subject.read(scratch)
     except MnifError as error:
         kind, said = "refused", str(error)
@@ -84,6 +85,31 @@ def _bounded() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+@contextlib.contextmanager
+def _alarmed() -> Iterator[None]:
+    """What takes too long is interrupted where it is, if it is Python's; the process that waits ends all else."""
+
+    def interrupt(*_: object) -> None:
+        raise TimeoutError(f"hangs ({SECONDS:g} s)")
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def prepare(subject: Subject, template: Path, scratch: Path) -> None:
+    """Make the valid thing as `template`, and see that a copy of it, in `scratch`, can be read."""
+    template.mkdir(parents=True)
+    subject.make(template)
+    shutil.rmtree(scratch, ignore_errors=True)
+    shutil.copytree(template, scratch)
+    subject.read(scratch)  # imports what it imports, too
 
 
 def _reset_peak() -> int:

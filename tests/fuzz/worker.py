@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from tests.fuzz.cases import SECONDS, Outcome, run_case
+from tests.fuzz.cases import SECONDS, Outcome, prepare, run_case
 
 PREPARING = 300.0  # seconds in which a process starts and makes the valid thing
 
@@ -80,17 +80,9 @@ def _work(connection: Connection, folder: Path) -> None:
         subject, template = SUBJECTS[name], folder / "valid" / name
         if not template.exists():
             try:
-                template.mkdir(parents=True)
-                subject.make(template)
-                subject.read(_copied(template, folder / "case"))  # imports what it imports, and must be readable
+                prepare(subject, template, folder / "case")
             except BaseException as error:
                 connection.send(traceback.format_exc())
                 raise error
         connection.send(None)
         connection.send(run_case(subject, seed, template, folder / "case"))
-
-
-def _copied(template: Path, scratch: Path) -> Path:
-    shutil.rmtree(scratch, ignore_errors=True)
-    shutil.copytree(template, scratch)
-    return scratch
