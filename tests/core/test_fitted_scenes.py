@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from mnif_core.errors import CheckpointError, ConfigError, OutputError
 from mnif_core.fitted_scenes import FittedScenes, StoredScene, add_fitted, fitted_names, read_fitted
@@ -67,6 +69,25 @@ def test_what_is_missing_or_damaged_is_named(folder: Path) -> None:
     (folder / "blocked").write_text("")
     with pytest.raises(OutputError, match="cannot be written"):
         add_fitted(folder / "blocked", StoredScene("stool", torch.ones(6)), latents)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"latent": torch.ones(7)}, "not the tensors of a fitted scene"),
+        ({"latent": torch.full((6,), torch.nan)}, "numbers from nan"),
+        ({"weight.0": torch.ones(1)}, "not the tensors of a fitted scene"),
+        ({"weight.0": torch.ones(1, 16, 9), "bias.0": torch.ones(1, 16)}, "fitted scene stool: .* another shape"),
+    ],
+)
+def test_tensors_of_another_scene_are_named(folder: Path, change: dict[str, torch.Tensor], message: str) -> None:
+    field = GenerativeField.load(folder)
+    path = add_fitted(folder, StoredScene("stool", torch.ones(6)), field.latents)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    save_file({"latent": torch.ones(6), **change}, path, metadata)
+    with pytest.raises(CheckpointError, match=message):
+        read_fitted(folder, "stool", field.latents).networks(field.modulation)
 
 
 def test_scenes_added_meanwhile_are_found(folder: Path) -> None:

@@ -152,17 +152,30 @@ def test_changed_files_are_packed_again(root: Path, cache: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["images.npy", "foreground.npy", "cameras.safetensors", "store.json"])
-@pytest.mark.parametrize("damage", ["truncated", "missing"])
+@pytest.mark.parametrize("damage", ["truncated", "missing", "overwritten"])
 def test_damaged_cache_entries_are_packed_again(root: Path, cache: Path, name: str, damage: str) -> None:
     images = open_store(root, cache).images.clone()
     (entry,) = entries(cache)
     if damage == "missing":
         (entry / name).unlink()
+    elif damage == "overwritten":
+        content = (entry / name).read_bytes()
+        (entry / name).write_bytes(content[:20] + b"?" + content[21:])
     else:
         (entry / name).write_bytes((entry / name).read_bytes()[:-7])
     assert not scene_cache.is_whole(entry)
     assert torch.equal(open_store(root, cache).images, images)
     assert scene_cache.is_whole(entry) and entries(cache) == [entry]
+
+
+def test_damaged_foreground_stays_within_the_picture(root: Path, cache: Path) -> None:
+    open_store(root, cache)
+    path = entries(cache)[0] / "foreground.npy"
+    content = path.read_bytes()
+    path.write_bytes(content[: scene_cache.HEAD] + b"\xff" * (len(content) - scene_cache.HEAD))
+    assert draw(open_store(root, cache), [0, 1, 2], 2, 50, 1.0).colors.shape == (300, 3)
+    path.write_bytes(content[: scene_cache.HEAD] + b"\x7f" * (len(content) - scene_cache.HEAD))
+    assert draw(open_store(root, cache), [0, 1, 2], 2, 50, 1.0).colors.shape == (300, 3)
 
 
 def test_an_interrupted_build_leaves_nothing(root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,6 +142,13 @@ def h5(path: Path, **arrays: Any) -> None:
             file[name] = value
 
 
+def unwritten(path: Path) -> None:
+    """Arrays that are claimed and take no place."""
+    with h5py.File(path, "w") as file:
+        file.create_dataset("points_64", (10_000, 11, 4096), "u1", chunks=(100, 11, 4096))
+        file.create_dataset("values_64", (0, 16384, 1), "u1")
+
+
 BAD: dict[str, tuple[str, Any]] = {
     "no such file": ("x", lambda path: None),
     "no shapes here": ("x", lambda path: path.mkdir()),
@@ -153,6 +160,7 @@ BAD: dict[str, tuple[str, Any]] = {
     ),
     "values are float32": ("x.hdf5", lambda p: h5(p, points_64=im_net()[0], values_64=im_net()[1].astype("f"))),
     "outside {0, 1}": ("x.hdf5", lambda path: h5(path, points_64=im_net()[0], values_64=im_net()[1] * 3)),
+    "claims 450560000 bytes in a file of": ("x.hdf5", lambda path: unwritten(path)),
     "not a whole hdf5": ("x.hdf5", lambda path: path.write_bytes(b"cut")),
     "beside it": ("data_points_int_train.pth", lambda path: torch.save(torch.zeros(1), path)),
     "outside {0, 1}; ": ("x.npy", lambda path: np.save(path, np.full((2, 8, 8, 8), 2))),
