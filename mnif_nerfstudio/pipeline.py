@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.cuda.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
 
+from mnif_core.seeds import mixed_seed
 from mnif_nerfstudio.datamanager import MultiSceneDataManager, MultiSceneDataManagerConfig
 from mnif_nerfstudio.model import MnifModel, MnifModelConfig
 from mnif_nerfstudio.moved_run import data_folder, folder_with
@@ -102,7 +103,7 @@ class MnifPipeline(VanillaPipeline):
         All that is random follows from seed and step: a resumed run draws what it would have drawn, and processes
         draw what one would draw alone.
         """
-        self.generator.manual_seed((self.seed << 32) + step)
+        self.generator.manual_seed(mixed_seed(self.seed, step))
         return self._prior_loss() if self.in_prior_stage(step) else self._fit_loss(step)
 
     def _fit_loss(self, step: int) -> tuple[Any, dict[str, Tensor], dict[str, Tensor]]:

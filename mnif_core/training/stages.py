@@ -18,6 +18,7 @@ from mnif_core.modulation import Modulation
 from mnif_core.presets import Preset, StageConfig
 from mnif_core.prior import LatentPrior
 from mnif_core.reconstruction import scores
+from mnif_core.seeds import mixed_seed
 from mnif_core.signals.observations import Observations
 from mnif_core.training.checkpoint import pack, pack_optimizer, unpack, unpack_optimizer
 
@@ -58,7 +59,7 @@ class Stage(Protocol):
 
 def step_generator(seed: int, stage: int, number: int) -> torch.Generator:
     """Random numbers of one step: a run that goes on draws what it would have drawn."""
-    return torch.Generator().manual_seed(((seed << 40) + (stage << 36) + number) & (2**63 - 1))
+    return torch.Generator().manual_seed(mixed_seed(seed, stage, number))
 
 
 def batch_of(number: int, size: int, count: int, seed: int) -> Tensor:
