@@ -26,12 +26,16 @@ def add_buttons(
     group: viser.GuiButtonGroupHandle = gui.add_button_group(label, list(options), visible=visible, hint=hint)
     # viser 0 reports a button only if another one was pressed before: so nothing is ever left as the last one
     group.value = ""
+    latest = ""
 
     def on_click(event: viser.GuiEvent) -> None:
-        option = group.value
-        if option:
-            group.value = ""
-            pressed(option, event.client)
+        nonlocal latest
+        if event.client_id is None:  # set below, not pressed in a browser
+            return
+        # two presses at once: the other one may have emptied the value already
+        latest = option = group.value or latest
+        group.value = ""
+        pressed(option, event.client)
 
     group.on_click(on_click)
     return group

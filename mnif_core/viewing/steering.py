@@ -70,6 +70,7 @@ class Steering:
         self._noun = NOUNS[field.signal.kind]
         self._changed = threading.Event()
         self._changed.set()
+        self._drawing = threading.Lock()  # two threads draw, and neither may end with what the other has overtaken
         self.served: Served | None = None
         self.status = gui.add_markdown("")
         self.status_text = ""
@@ -158,6 +159,10 @@ class Steering:
         self._draw()
 
     def _draw(self) -> None:
+        with self._drawing:
+            self._draw_served()
+
+    def _draw_served(self) -> None:
         served = self.served
         self.gallery.draw(served.selection if served is not None else None)
         relevant = served is not None and not served.selection.is_trained_on

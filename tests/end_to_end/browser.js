@@ -20,8 +20,32 @@ async function open(executablePath) {
   });
 }
 
+// In the page: viser draws ever coarser pictures where frames come slowly, so the clock that a frame sees goes on by
+// 1/60 s each.
+function tickByFrames() {
+  const now = performance.now.bind(performance);
+  const request = window.requestAnimationFrame.bind(window);
+  let [frames, last, inFrame] = [0, 0, false];
+  performance.now = () => (inFrame ? (frames * 1000) / 60 : now());
+  window.requestAnimationFrame = (callback) =>
+    request((time) => {
+      if (time !== last) [frames, last] = [frames + 1, time];
+      inFrame = true;
+      try {
+        callback(time);
+      } finally {
+        inFrame = false;
+      }
+    });
+}
+
 async function visit(browser, port, folder) {
-  const page = await browser.newPage({ viewport: { width: 1000, height: 640 }, acceptDownloads: true });
+  const page = await browser.newPage({
+    viewport: { width: 1000, height: 640 },
+    deviceScaleFactor: 0.25, // WebGL in software is slow
+    acceptDownloads: true,
+  });
+  await page.addInitScript(tickByFrames);
   await page.route((url) => !/^(localhost|127\.0\.0\.1)$/.test(url.hostname), (route) => route.abort());
   await page.goto(`http://127.0.0.1:${port}/`, { waitUntil: "domcontentloaded" });
 

@@ -160,8 +160,12 @@ def test_truncated_and_foreign_checkpoints_are_one_line(
     cut = tmp_path / "step-000000001.ckpt"
     cut.write_bytes(whole.read_bytes()[:5000])
     foreign = tmp_path / "step-000000002.ckpt"
-    torch.save({"step": 2, "pipeline": {"_model.weight": torch.zeros(1)}}, foreign)
-    for path, word in ((cut, "not a whole checkpoint"), (foreign, "not of an mnif run")):
+    parts: dict[str, dict] = {"pipeline": {"_model.weight": torch.zeros(1)}, "optimizers": {}, "scalers": {}}
+    torch.save({"step": 2, **parts}, foreign)
+    partly = tmp_path / "step-000000003.ckpt"
+    torch.save({"step": 3, "pipeline": parts["pipeline"]}, partly)
+    words = {cut: "not a whole checkpoint", foreign: "not of an mnif run", partly: "not a checkpoint of nerfstudio's"}
+    for path, word in words.items():
         finished = tools.run(*short_run(few_cars, tmp_path, "--load-checkpoint", path))
         assert_one_line(finished, "CheckpointError", path, word)
     empty = tmp_path / "empty"

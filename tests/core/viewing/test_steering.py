@@ -17,6 +17,7 @@ from mnif_core.errors import ConfigError
 from mnif_core.fitted_scenes import StoredScene
 from mnif_core.generative_field import GenerativeField
 from mnif_core.viewing import steering as steering_module
+from mnif_core.viewing.buttons import add_buttons
 from mnif_core.viewing.gallery import TILES
 from mnif_core.viewing.selection import Selection, latent_of
 from mnif_core.viewing.steering import Steering
@@ -225,6 +226,20 @@ def test_only_the_page_in_view_is_made(server: viser.ViserServer) -> None:
     press(gallery.turn, "Next")
     assert gallery.first.value == 2458 // TILES * TILES
     assert len(gallery.grid.content) < 100_000
+
+
+def test_only_browsers_press_buttons(server: viser.ViserServer) -> None:
+    """What the server itself sets a row of buttons to reaches no one: else a press counts twice."""
+    pressed: list[tuple[str, object]] = []
+    row = add_buttons(server.gui, "Page", ["Back", "Next"], lambda *what: pressed.append(what), hint="")
+    row.value = "Back"
+    time.sleep(0.1)
+    assert pressed == []
+    for _ in range(3):
+        press(row, "Next")
+    until(lambda: len(pressed) == 3)
+    assert {option for option, _ in pressed} == {"Next"}
+    assert all(browser is not None for _, browser in pressed), "downloads go to the browser that asked"
 
 
 def test_a_click_on_a_picture_shows_it(server: viser.ViserServer) -> None:
