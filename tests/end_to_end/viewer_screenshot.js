@@ -1,8 +1,9 @@
-// Drives a running ns-viewer in headless Chromium: node viewer_screenshot.js <port> <folder> <chromium>
+// Drives a running ns-viewer in headless Chromium: node viewer_screenshot.js <port> <folder> <chromium> <seed>
 // Saves a screenshot of each step, and what it downloads.
 const { open, visit, run } = require("./browser.js");
 
-const [port, folder, executablePath] = process.argv.slice(2);
+const [port, folder, executablePath, firstSeed] = process.argv.slice(2);
+const seed = (more) => +firstSeed + more;
 const RESOLUTION = 164; // of the full picture; nerfstudio's 512 only takes longer
 
 function atFullSize(body) {
@@ -18,13 +19,14 @@ run(async () => {
   await page.locator('input[type="text"][value="512"]').fill(String(RESOLUTION));
   await show("training_scene_0", "training scene 0");
   await choose("Source", "Sample");
-  await show("seed_0", "seed 0,");
+  await fill("Seed", String(seed(0)));
+  await show("sample_0", `seed ${seed(0)},`);
   await press("New sample");
-  await show("seed_1", "seed 1,");
+  await show("sample_1", `seed ${seed(1)},`);
   await press("New sample");
-  await show("seed_2", "seed 2,");
-  await fill("Seed", "1");
-  await show("seed_1_again", "seed 1,");
+  await show("sample_2", `seed ${seed(2)},`);
+  await fill("Seed", String(seed(1)));
+  await show("sample_1_again", `seed ${seed(1)},`);
   await choose("Source", "Between two");
   await show("between", "50%");
   await pictures(12);
