@@ -11,7 +11,7 @@ async function drive(browser, kind, port) {
   const own = path.join(folder, kind);
   fs.mkdirSync(own);
   const { page, step, choose, fill, slide, press, pick, pickCorners, pictures, download, hint } = await visit(browser, port, own);
-  await slide("Resolution", kind === "solid" ? "16" : "64"); // the finest picture follows the coarse one at once
+  await slide("Resolution", kind === "solid" ? "8" : "64"); // the finest picture follows the coarse one at once
   await step("first", "Shown: training");
   await pictures(5);
   await pick(3);
