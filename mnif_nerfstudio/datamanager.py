@@ -1,5 +1,6 @@
 """Batches of scenes x rays for training; one displayed scene for the viewer, the renderer and the exporters."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from mnif_core.data.demo.car_scenes import default_demo_root, make_demo_cars
 from mnif_core.data.notes import collected_notes
 from mnif_core.data.scene_folders import list_instances
 from mnif_core.errors import ConfigError
+from mnif_core.seeds import mixed_seed
 from mnif_core.spread import spread_indices
 from mnif_nerfstudio.prefetch import Prefetch
 from mnif_nerfstudio.scene_store import PixelBatch, SceneStore
@@ -37,7 +39,8 @@ class MultiSceneDataManagerConfig(VanillaDataManagerConfig):
     views_per_scene: int = 32
     """Views drawn, with replacement, from each of them."""
     pixels_per_view: int = 512
-    """Pixels drawn, with replacement, from each view."""
+    """Pixels drawn, with replacement, from each view; more where there are fewer scenes than a step takes, so that a
+    step has as many rays for any number of scenes."""
     foreground_share: float = 0.0
     """Share of the pixels in [0, 1] that is drawn from those that are not background; the paper draws uniformly."""
 
@@ -137,6 +140,15 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         """Scenes in one step: as configured, or all there are."""
         return min(self.config.scenes_per_step, self.store.num_scenes)
 
+    @property
+    def rays_per_scene(self) -> int:
+        """Rays of each scene in one step."""
+        return self.config.views_per_scene * self._pixels_per_view
+
+    @property
+    def _pixels_per_view(self) -> int:
+        return math.ceil(self.config.pixels_per_view * self.config.scenes_per_step / self.scenes_per_step)
+
     def display(self, scene: int) -> None:
         """Let `train_dataset` and `eval_dataset` be the training and held-out views of `scene`.
 
@@ -187,16 +199,16 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         count = self.scenes_per_step
         per_epoch = self.store.num_scenes // count
         epoch, position = divmod(step, per_epoch)
-        self.generator.manual_seed(self.seed * 1009 + epoch)
+        self.generator.manual_seed(mixed_seed(self.seed, 0, epoch))
         order = torch.randperm(self.store.num_scenes, generator=self.generator, device=self.generator.device)
         return order[position * count : (position + 1) * count]
 
     def _draw(self, step: int, pinned: bool = False) -> tuple[Tensor, PixelBatch]:
         """Scenes and pixels of a step, where the store is."""
         config, scenes = self.config, self.scenes_of_step(step)
-        self.generator.manual_seed((self.seed * 7919 + step) * 64)
+        self.generator.manual_seed(mixed_seed(self.seed, 1, step))
         pixels = self.store.sample_pixels(
-            scenes, config.views_per_scene, config.pixels_per_view, config.foreground_share, self.generator
+            scenes, config.views_per_scene, self._pixels_per_view, config.foreground_share, self.generator
         )
         return scenes, pixels.pinned() if pinned else pixels
 
@@ -210,7 +222,6 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         self.train_count += 1
         scenes, pixels = self.draw(step)
         scenes, pixels = scenes.to(self.device), pixels.to(self.device)
-        rays = self.config.views_per_scene * self.config.pixels_per_view
         bundle = RayBundle(
             origins=pixels.origins,
             directions=pixels.directions,
@@ -218,7 +229,7 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
             camera_indices=pixels.view[:, None],
             metadata={
                 "directions_norm": pixels.directions_norm,
-                "scene": scenes.repeat_interleave(rays)[:, None],
+                "scene": scenes.repeat_interleave(self.rays_per_scene)[:, None],
                 "color": pixels.colors,
             },
         )
@@ -242,5 +253,4 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         """Rays in one step of one process."""
         if self.test_mode != "val":
             return super().get_train_rays_per_batch()
-        rays = self.scenes_per_step * self.config.views_per_scene * self.config.pixels_per_view
-        return rays // self.world_size
+        return self.scenes_per_step * self.rays_per_scene // self.world_size

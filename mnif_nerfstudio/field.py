@@ -34,9 +34,17 @@ class MnifField(Field):
         self.signal = signal
         self.mixture = MixtureSiren(config)
         self.latents = LatentTable(self.mixture.mean_latent(), num_scenes, latent_std)
+        self.latent_std = latent_std
         self.register_buffer("shown_latent", self.mixture.mean_latent()[None], persistent=False)
         self.shown_fitted: StoredScene | None = None
         self.shown_network = ShownNetwork(self)
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Begin anew, in place."""
+        self.mixture.reset_parameters()
+        fresh = LatentTable(self.mixture.mean_latent(), len(self.latents.weight), self.latent_std)
+        self.latents.weight.copy_(fresh.weight)
 
     def networks(self, latents: Tensor) -> InstanceNetworks:
         """Mix one network per latent `[scenes, h]`, in float32 also under autocast: SIREN does not bear half."""

@@ -15,6 +15,7 @@ from torch.cuda.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
 
 from mnif_core.seeds import mixed_seed
+from mnif_core.training.collapse import CollapseWatch
 from mnif_nerfstudio.datamanager import MultiSceneDataManager, MultiSceneDataManagerConfig
 from mnif_nerfstudio.model import MnifModel, MnifModelConfig
 from mnif_nerfstudio.moved_run import data_folder, folder_with
@@ -48,6 +49,7 @@ class MnifPipeline(VanillaPipeline):
     config: MnifPipelineConfig
     datamanager: MultiSceneDataManager
     stage_seconds: Tensor
+    attempt: Tensor
 
     def __init__(
         self,
@@ -65,6 +67,9 @@ class MnifPipeline(VanillaPipeline):
         # the base class wraps in DDP with a device id, which fails on CPU: let it build one process's model
         super().__init__(config, device, test_mode, world_size=1, local_rank=local_rank, grad_scaler=grad_scaler)
         self.register_buffer("stage_seconds", torch.zeros(2))
+        self.watch = CollapseWatch(config.fit_steps, 3, device)
+        self.register_buffer("watched", self.watch.totals)  # so that it is in checkpoints
+        self.register_buffer("attempt", torch.zeros((), dtype=torch.long))
         self.share = Share.of_this_process() if world_size > 1 else Share()
         # nerfstudio seeds each process apart by its rank
         self.seed = (torch.initial_seed() - self.share.rank) % 2**31
@@ -116,7 +121,30 @@ class MnifPipeline(VanillaPipeline):
         outputs = self._model(rays[chosen])
         outputs["rgb_error"] = self.share.weight(scenes) * outputs["rgb_error"]
         metrics = self.mnif.get_metrics_dict(outputs, batch)
+        self.watch.see(outputs["rgb_error"].mean(), batch["image"])
         return outputs, self.mnif.get_loss_dict(outputs, batch, metrics), metrics
+
+    def judge(self, step: int) -> None:
+        """See whether stage 1 has learned anything, once `step` is done.
+
+        Raises:
+            Collapse: it has not.
+        """
+        self.watch.judge(step + 1, self._together)
+
+    def _together(self, totals: Tensor) -> Tensor:
+        if self.world_size == 1:
+            return totals
+        dist.all_reduce(totals)
+        return totals
+
+    def start_again(self, attempt: int) -> None:
+        """Forget what stage 1 has learned; `attempt` counts its starts."""
+        torch.manual_seed(mixed_seed(self.seed, attempt))  # every process starts from the same weights
+        self.mnif.field.reset_parameters()
+        self.attempt.fill_(attempt)
+        self.stage_seconds.zero_()
+        self.mnif.fit_updates += 1
 
     def _prior_loss(self) -> tuple[Any, dict[str, Tensor], dict[str, Tensor]]:
         model, size = self.mnif, self.mnif.config.prior_batch_size
@@ -167,5 +195,8 @@ class MnifPipeline(VanillaPipeline):
         self.mnif.update_to_step(step)
         self.mnif.load_state_dict(weights)
         self.stage_seconds.copy_(state["stage_seconds"])
+        for name, value in (("watched", self.watch.totals), ("attempt", self.attempt)):
+            if name in state:  # runs of before know nothing of them
+                value.copy_(state[name])
         self.mnif.fit_updates += 1
         self.mnif.show(self.mnif.shown)

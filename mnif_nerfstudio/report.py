@@ -57,7 +57,7 @@ def write_report(pipeline: "MnifPipeline", folder: Path) -> dict[str, Any]:
         f"held-out PSNR {summary['held_out_psnr_db']:.2f} dB over {len(psnr)} views of {model.num_scenes} scenes"
         f" | stage 1 {seconds[0]:.0f} s, stage 2 {seconds[1]:.0f} s"
     )
-    if samples is not None:
+    if "novelty_ratio" in summary:
         line += f" | sample-to-train / train-to-train distance {summary['novelty_ratio']:.2f}"
     print(f"{line} | {sheet} | {artefact}", flush=True)
     return summary

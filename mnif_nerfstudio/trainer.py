@@ -1,8 +1,12 @@
 """nerfstudio's trainer with atomic checkpoints, absolute step counts, typed errors and a report at the end."""
 
 import os
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,12 +19,15 @@ from nerfstudio.utils import comms
 from nerfstudio.utils.decorators import check_main_thread
 
 from mnif_core.errors import CheckpointError, MnifError, TrainingError, printable
+from mnif_core.training.collapse import ATTEMPTS, Collapse, given_up, restart_line, slowed
 from mnif_nerfstudio.checkpoint_file import check_checkpoint
 from mnif_nerfstudio.cpu_processes import CpuProcesses
 from mnif_nerfstudio.moved_run import folder_with
 from mnif_nerfstudio.pipeline import MnifPipeline
 from mnif_nerfstudio.report import write_report
 from mnif_nerfstudio.schedulers import StageCosineSchedulerConfig
+
+INTERRUPTED = 130  # exit code of what Ctrl-C has ended
 
 
 @dataclass
@@ -68,7 +75,13 @@ class MnifTrainer(Trainer):
         """Build pipeline, optimisers and viewer, and load the checkpoint that was asked for."""
         stages: Any = self.config.pipeline
         self.config.max_num_iterations = min(self.config.max_num_iterations, stages.fit_steps + stages.prior_steps)
-        super().setup(test_mode)
+        with self._interruptible():
+            super().setup(test_mode)
+
+    @cached_property
+    def _rates(self) -> dict[str, float]:
+        """Rates of the first attempt."""
+        return {}
 
     def setup_optimizers(self) -> Optimizers:
         """Build the optimisers, each schedule spanning the stage that its parameters are trained in."""
@@ -82,29 +95,64 @@ class MnifTrainer(Trainer):
             scheduler = self.config.optimizers[name]["scheduler"]
             if isinstance(scheduler, StageCosineSchedulerConfig):
                 scheduler.start_step, scheduler.num_steps = start, steps
+        for name in ("bases", "latents"):
+            chosen = self.config.optimizers[name]["optimizer"]
+            rate = self._rates.setdefault(name, chosen.lr)
+            chosen.lr = slowed(int(self.pipeline.attempt)) * rate
         return super().setup_optimizers()
 
     def train(self) -> None:
-        """Train from the loaded step to the end; a finished run only reports anew."""
-        # nerfstudio counts iterations from the step it resumes at
-        self.config.max_num_iterations = max(0, self.config.max_num_iterations - self._start_step)
-        self.step = max(0, self._start_step - 1)
-        super().train()
+        """Train from the loaded step to the end; a finished run only reports anew.
+
+        Raises:
+            TrainingError: the loss is not finite, or stage 1 learns nothing at any rate.
+        """
+        end = self.config.max_num_iterations
+        for attempt in range(int(self.pipeline.attempt), ATTEMPTS):
+            # nerfstudio counts iterations from the step it resumes at
+            self.config.max_num_iterations = max(0, end - self._start_step)
+            self.step = max(0, self._start_step - 1)
+            try:
+                with self._interruptible():
+                    super().train()
+                return
+            except Collapse as collapse:
+                if attempt + 1 == ATTEMPTS:
+                    raise given_up(collapse, self.base_dir) from collapse
+                if comms.is_main_process():
+                    print(restart_line(collapse, attempt + 1), flush=True)
+                self.pipeline.start_again(attempt + 1)
+                self.optimizers, self._start_step = self.setup_optimizers(), 0
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """One line after Ctrl-C, which nerfstudio answers with a stack trace and exit code 0."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            left = sorted(self.checkpoint_dir.glob("step-*.ckpt"))
+            remedy = f"go on with --load-dir {self.checkpoint_dir}" if left else "nothing was saved yet"
+            print(f"ns-train: interrupted; {remedy}", file=sys.stderr, flush=True)
+            sys.exit(INTERRUPTED)
 
     def train_iteration(self, step: int) -> Any:
         """One step of either stage, timed.
 
         Raises:
-            TrainingError: the loss is not finite. The last checkpoint stays as it is.
+            TrainingError: the loss is not finite, or nothing was learned. The last checkpoint stays as it is.
         """
         started = time.perf_counter()
         result = super().train_iteration(step)
-        self.pipeline.stage_seconds[int(self.pipeline.in_prior_stage(step))] += time.perf_counter() - started
+        in_prior_stage = self.pipeline.in_prior_stage(step)
+        self.pipeline.stage_seconds[int(in_prior_stage)] += time.perf_counter() - started
         if step % 50 == 0 and not torch.isfinite(result[0]):
-            raise TrainingError(
+            failure = TrainingError if in_prior_stage else Collapse
+            raise failure(
                 f"{self.checkpoint_dir}: loss is {result[0].item()} at step {step}; "
                 "resume from the last checkpoint here with a lower learning rate"
             )
+        if not in_prior_stage:
+            self.pipeline.judge(step)
         return result
 
     @check_main_thread
@@ -122,10 +170,10 @@ class MnifTrainer(Trainer):
         }
         torch.save(state, scratch)
         os.replace(scratch, target)
-        if self.config.save_only_latest_checkpoint:
-            for other in self.checkpoint_dir.glob("*.ckpt"):
-                if other != target:
-                    other.unlink()
+        for other in self.checkpoint_dir.glob("step-*.ckpt"):
+            of_before = int(self.pipeline.attempt) > 0 and other > target
+            if of_before or (self.config.save_only_latest_checkpoint and other != target):
+                other.unlink()
 
     def _load_checkpoint(self) -> None:
         path = self._checkpoint_path()

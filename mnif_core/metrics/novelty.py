@@ -23,8 +23,10 @@ def sample_novelty(samples: Tensor, training: Tensor) -> dict[str, float]:
 
     Returns:
         Medians of the distance of a sample, and of a training instance, to the nearest (other) training instance, and
-        the first over the second.
+        the first over the second. Nothing where there is but one training instance.
     """
+    if len(training) < 2:
+        return {}
     to_train = distances(samples, training).median()
     between = []
     for start in range(0, len(training), _rows(training)):

@@ -32,6 +32,8 @@ class Progress:
     """Best score of the stage, whose weights are in the file; none before the first."""
     identity: dict[str, Any]
     """What the run follows from."""
+    attempt: Annotated[int, Between(0, 100)] = 0
+    """Of stage 1: how often it has been started again, slower."""
 
 
 def write_checkpoint(path: Path, tensors: dict[str, Tensor], state: Progress) -> None:

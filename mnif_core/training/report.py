@@ -47,12 +47,13 @@ def write_report(
     if isinstance(shown, VoxelObservations):
         summary[f"{kind}_grid_iou"] = grid_iou(field, shown)
     write_json(folder / "summary.json", summary)
-    print(
+    line = (
         f"{signal.score_name} of {len(scores)} {kind} instances {float(scores.mean()):.3f}{signal.score_unit}"
         f" | stage 1 {summary['stage_1_seconds']:.0f} s, stage 2 {summary['stage_2_seconds']:.0f} s"
-        f" | sample-to-train / train-to-train distance {novelty['novelty_ratio']:.2f} | {sheet} | {artefact}",
-        flush=True,
     )
+    if novelty:
+        line += f" | sample-to-train / train-to-train distance {novelty['novelty_ratio']:.2f}"
+    print(f"{line} | {sheet} | {artefact}", flush=True)
 
 
 def _sheet(field: GenerativeField, train: Observations, shown: Observations, samples: Tensor) -> Tensor:

@@ -7,20 +7,18 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from mnif_core.analysis.bases import orthogonality_loss
-from mnif_core.criteria import SquaredError
 from mnif_core.errors import ConfigError, TrainingError
-from mnif_core.fitting import LatentTable, RowAdam, auto_decoding_loss
+from mnif_core.fitting import RowAdam
 from mnif_core.generative_field import GenerativeField
 from mnif_core.latent_fitter import LatentFitter
-from mnif_core.mixture import MixtureSiren
-from mnif_core.modulation import Modulation
 from mnif_core.presets import Preset, StageConfig
 from mnif_core.prior import LatentPrior
 from mnif_core.reconstruction import scores
 from mnif_core.seeds import mixed_seed
 from mnif_core.signals.observations import Observations
 from mnif_core.training.checkpoint import pack, pack_optimizer, unpack, unpack_optimizer
+from mnif_core.training.collapse import Collapse, CollapseWatch, slowed
+from mnif_core.training.objective import Objective
 
 LOG_RATE = 10.0  # logarithms of inner rates learn so much faster: the authors' steps of 1e-4 are 2e-3 of their rates
 HELD_OUT_DRAWS = 64  # of noise for each held-out latent: the loss of one draw says little
@@ -71,46 +69,19 @@ def batch_of(number: int, size: int, count: int, seed: int) -> Tensor:
     return torch.cat(orders)[start : start + size]
 
 
-class Objective(nn.Module):
-    """Stage 1 as one module: latents are found or looked up, then compared (Alg. 1 and 2)."""
-
-    def __init__(
-        self, modulation: Modulation, fitter: LatentFitter, instances: int, orthogonality: float = 0.0
-    ) -> None:
-        super().__init__()
-        self.modulation, self.fitter, self.orthogonality = modulation, fitter, orthogonality
-        self.table: LatentTable | None = None
-        if fitter.config.strategy == "auto-decoding":
-            self.table = LatentTable(modulation.mean_latent(), instances, fitter.config.latent_std)
-
-    def forward(
-        self, index: Tensor, coordinates: Tensor, targets: Tensor, noise: Tensor, processes: int
-    ) -> tuple[Tensor, Tensor]:
-        """The loss of a process's share of the batch, and its values `[s, p, k]`."""
-        if self.table is not None:
-            latents = self.table(index)
-        else:
-            latents = self.fitter.fit(self.modulation, coordinates, targets, noise)
-        criterion = SquaredError(targets)
-        losses = self.modulation.instance(latents).loss(coordinates, criterion)
-        if self.table is None:
-            loss = losses.mean()
-        else:
-            # processes are averaged, but the penalty sums over the batch
-            loss = auto_decoding_loss(losses, latents, processes * self.fitter.config.weight_decay)
-        if self.orthogonality > 0:
-            assert isinstance(self.modulation, MixtureSiren)
-            loss = loss + self.orthogonality * orthogonality_loss(self.modulation)
-        return loss, criterion.values
-
-
 class FieldStage:
-    """Stage 1: bases, rates and latents together."""
+    """Stage 1: bases, rates and latents together. Attempts after the first are slower (see `CollapseWatch`)."""
 
     name = "stage 1"
 
     def __init__(
-        self, fabric: Fabric, preset: Preset, train: Observations, validation: Observations | None, seed: int
+        self,
+        fabric: Fabric,
+        preset: Preset,
+        train: Observations,
+        validation: Observations | None,
+        seed: int,
+        attempt: int = 0,
     ) -> None:
         self.fabric, self.config, self.preset, self.seed = fabric, preset.stage_1, preset, seed
         self.train, self.validation = train, validation
@@ -130,6 +101,8 @@ class FieldStage:
         elif preset.fitting.learn_rates:
             self.rates.append(LOG_RATE * self.config.rate)
             optimizers.append(torch.optim.Adam(self.objective.fitter.parameters()))
+        self.rates = [slowed(attempt) * rate for rate in self.rates]
+        self.watch = CollapseWatch(self.steps, preset.modulation.out_dim, fabric.device)
         self.module, *self.optimizers = fabric.setup(self.objective, *optimizers)
 
     def field(self, prior: LatentPrior | None = None, latents: Tensor | None = None) -> GenerativeField:
@@ -150,7 +123,11 @@ class FieldStage:
         return self.field().reconstruct(self.train)
 
     def step(self, number: int) -> dict[str, float]:
-        """See `Stage.step`."""
+        """See `Stage.step`.
+
+        Raises:
+            Collapse: nothing has been learned so far, or loss or gradient are not finite.
+        """
         self.objective.train()
         size, generator = self.config.batch_size, step_generator(self.seed, 1, number)
         index = batch_of(number, size, len(self.train.names), self.seed)
@@ -168,9 +145,12 @@ class FieldStage:
         for optimizer in self.optimizers:
             optimizer.zero_grad()
         self.fabric.backward(loss)
-        _take(self.objective, self.optimizers, self.rates, self.config, number, self.steps, float(loss.detach()))
+        value = float(loss.detach())
+        _take(self.objective, self.optimizers, self.rates, self.config, number, self.steps, value, Collapse)
+        self.watch.see((values - targets).square().mean(), targets)
+        self.watch.judge(number + 1, lambda totals: _together(self.fabric, totals))
         score = self.train.signal.score(values, targets).mean()
-        return {"loss": float(loss.detach()), self.train.signal.score_name: float(score)}
+        return {"loss": value, self.train.signal.score_name: float(score)}
 
     def score(self) -> float:
         """Mean score of the signal on held-out instances, latents found as for any unseen instance."""
@@ -188,10 +168,13 @@ class FieldStage:
     def progress(self) -> dict[str, Tensor]:
         """See `Stage.progress`."""
         packed = [pack_optimizer(f"optimizer.{i}", optimizer) for i, optimizer in enumerate(self.optimizers)]
-        return {name: value for part in packed for name, value in part.items()}
+        return {name: value for part in packed for name, value in part.items()} | {"watch": self.watch.totals}
 
     def load_progress(self, tensors: dict[str, Tensor]) -> None:
         """See `Stage.load_progress`."""
+        watched = tensors.get("watch")
+        if watched is not None and self.fabric.is_global_zero and watched.shape == self.watch.totals.shape:
+            self.watch.totals.copy_(watched)
         for i, optimizer in enumerate(self.optimizers):
             unpack_optimizer(f"optimizer.{i}", optimizer, tensors)
 
@@ -257,12 +240,13 @@ def _take(
     number: int,
     steps: int,
     loss: float,
+    failure: type[TrainingError] = TrainingError,
 ) -> None:
     """One step of every optimiser at the rates of step `number`, if loss and gradient are finite."""
     parameters = [parameter for parameter in module.parameters() if parameter.grad is not None]
     norm = float(nn.utils.clip_grad_norm_(parameters, config.clip_norm or math.inf))
     if not (math.isfinite(loss) and math.isfinite(norm)):
-        raise TrainingError(
+        raise failure(
             f"step {number}: loss {loss:g}, gradient norm {norm:g}; the last checkpoint is whole, "
             "train anew with a lower rate or another seed"
         )
@@ -273,6 +257,13 @@ def _take(
         for group in optimizer.param_groups:
             group["lr"] = rate * factor
         optimizer.step()
+
+
+def _together(fabric: Fabric, totals: Tensor) -> Tensor:
+    """The sum over all processes."""
+    summed = totals if fabric.world_size == 1 else fabric.all_reduce(totals, reduce_op="sum")
+    assert isinstance(summed, Tensor)
+    return summed
 
 
 def _require_divisible(config: StageConfig, processes: int) -> None:

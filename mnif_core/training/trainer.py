@@ -15,13 +15,15 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from mnif_core.errors import CheckpointError, ConfigError, DataError
+from mnif_core.errors import CheckpointError, ConfigError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.mixture import MixtureConfig
 from mnif_core.presets import Modality, Preset, preset
+from mnif_core.seeds import mixed_seed
 from mnif_core.signals.observations import Observations, split
 from mnif_core.stored_config import shown
 from mnif_core.training.checkpoint import Progress, read_checkpoint, write_checkpoint
+from mnif_core.training.collapse import ATTEMPTS, Collapse, given_up, restart_line
 from mnif_core.training.loop import run_stage
 from mnif_core.training.report import write_report
 from mnif_core.training.stages import FieldStage, PriorStage, Stage
@@ -93,8 +95,6 @@ class Trainer:
         self.path = self.output_dir / "checkpoint.safetensors"
         self.fabric = _fabric(device, precision)
         everything = self.observations(data, self.preset.resolution, skip_bad)
-        if len(everything.names) < 4:
-            raise DataError(f"{data}: holds {len(everything.names)} instances; a distribution needs at least 4")
         self.identity = {
             "preset": json.loads(json.dumps(asdict(self.preset))),
             "reading": self.reading,
@@ -103,7 +103,7 @@ class Trainer:
             "processes": self.fabric.world_size,
         }
         self.train, self.validation = everything, None
-        if self.preset.validation_share > 0:
+        if round(self.preset.validation_share * len(everything.names)) > 0:
             self.train, self.validation = split(everything, self.preset.validation_share, seed)
         if self.fabric.device.type == "cuda":
             self.train = self.train.to(self.fabric.device)
@@ -119,15 +119,14 @@ class Trainer:
         """Run what is left of both stages, write `field/`, `sheet.png` and `summary.json`, return the field.
 
         Raises:
-            TrainingError: loss or gradient are not finite.
+            TrainingError: loss or gradient are not finite, or nothing is learned at any rate.
             CheckpointError: a checkpoint cannot be written; the one before is whole.
         """
-        torch.manual_seed(self.seed)  # every process starts from the same weights
         self.output_dir.mkdir(parents=True, exist_ok=True)
         writer = SummaryWriter(str(self.output_dir)) if self.fabric.is_global_zero else None
-        field_stage = FieldStage(self.fabric, self.preset, self.train, self.validation, self.seed)
         summary: dict[str, Any] = {"instances": len(self.train.names), "device": _device_name(self.fabric)}
-        summary |= self._run(1, field_stage, {}, writer)
+        field_stage, times = self._fit_field(writer)
+        summary |= times
         harvested = self._harvested()
         latents = field_stage.latents() if harvested is None else harvested
         held_out = None if self.validation is None else field_stage.field().reconstruct(self.validation)
@@ -141,8 +140,30 @@ class Trainer:
         self.fabric.barrier()
         return field
 
+    def _fit_field(self, writer: SummaryWriter | None) -> tuple[FieldStage, dict[str, Any]]:
+        """Stage 1, again at lower rates where it has learned nothing."""
+        first = 0 if self.resumed is None else self.resumed[1].attempt
+        for attempt in range(first, ATTEMPTS):
+            # every process starts from the same weights
+            torch.manual_seed(mixed_seed(self.seed, attempt) if attempt else self.seed)
+            stage = FieldStage(self.fabric, self.preset, self.train, self.validation, self.seed, attempt)
+            try:
+                return stage, self._run(1, stage, {}, writer, attempt)
+            except Collapse as collapse:
+                if attempt + 1 == ATTEMPTS:
+                    raise given_up(collapse, self.output_dir) from collapse
+                if writer is not None:
+                    print(restart_line(collapse, attempt + 1), flush=True)
+                self.resumed = None
+        raise CheckpointError(f"{self.path}: attempt {first} of {ATTEMPTS}; delete it and train again")
+
     def _run(
-        self, number: Literal[1, 2], stage: Stage, carried: dict[str, Tensor], writer: SummaryWriter | None
+        self,
+        number: Literal[1, 2],
+        stage: Stage,
+        carried: dict[str, Tensor],
+        writer: SummaryWriter | None,
+        attempt: int = 0,
     ) -> dict[str, Any]:
         """One stage, from where the checkpoint left it."""
         first, seconds, best = 0, 0.0, None
@@ -167,7 +188,8 @@ class Trainer:
                 tensors = {**carried, **stage.weights(), **stage.progress()}
                 tensors |= {f"best.{name}": value for name, value in best[1].items()} if best is not None else {}
                 score = best[0] if best is not None and math.isfinite(best[0]) else None
-                write_checkpoint(self.path, tensors, Progress(number, step, seconds, earlier, score, self.identity))
+                done = Progress(number, step, seconds, earlier, score, self.identity, attempt)
+                write_checkpoint(self.path, tensors, done)
             self.fabric.barrier()
 
         # auto-decoding finds a held-out latent in many steps, and so is scored less often

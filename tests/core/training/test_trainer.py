@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from mnif_core import GenerativeField, ImageTrainer
-from mnif_core.errors import CheckpointError, ConfigError, DataError, TrainingError
+from mnif_core.errors import CheckpointError, ConfigError, TrainingError
 from mnif_core.training import checkpoint as checkpoint_file
 from mnif_core.training.stages import FieldStage, PriorStage, batch_of
 from tests.free_port import free_port
@@ -229,9 +229,3 @@ def test_a_damaged_checkpoint_is_named(data: Path, finished: Path, tmp_path: Pat
     assert str(path) in str(raised.value)
     with pytest.raises(CheckpointError, match="no such checkpoint"):
         trainer(data, tmp_path / "nothing", resume=True)
-
-
-def test_too_few_instances_are_refused(tmp_path: Path) -> None:
-    np.save(tmp_path / "three.npy", np.zeros((3, 8, 8, 3), np.uint8))
-    with pytest.raises(DataError, match="at least 4"):
-        trainer(tmp_path / "three.npy", tmp_path / "run")

@@ -1,0 +1,85 @@
+"""Notices a stage 1 that has learned nothing: it errs as much as the best constant would, the same value everywhere.
+
+A run that has begun too fast ends in fog or noise, with a loss that is finite and says nothing to whoever brings data.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from mnif_core.errors import TrainingError
+
+FEWEST_STEPS = 150  # before which a healthy run may not have begun to learn
+LEARNED = 0.97  # share of the constant's error below which something has been learned
+SLOWER = 0.35  # rates after a collapse, of those before
+ATTEMPTS = 3
+
+
+class Collapse(TrainingError):
+    """Stage 1 errs as the best constant does or more, or its loss is not finite."""
+
+
+class CollapseWatch:
+    """Compares, every tenth of a stage, the error of its steps with that of the best constant for the same targets.
+
+    Args:
+        steps: of the stage. One shorter than `FEWEST_STEPS` is never judged.
+        channels: k of the targets.
+        device: of errors and targets: taking note waits for nothing there.
+
+    Attributes:
+        totals: sums since the last verdict `[2 + 2 k]`, in float64, which a resumed run takes up.
+    """
+
+    def __init__(self, steps: int, channels: int, device: torch.device | str = "cpu") -> None:
+        self.every = max(steps // 10, FEWEST_STEPS)
+        self.totals = torch.zeros(2 + 2 * channels, dtype=torch.float64, device=device)
+
+    def see(self, error: Tensor, targets: Tensor) -> None:
+        """Take note of a step.
+
+        Args:
+            error: mean squared error of the step, in the targets' units.
+            targets: `[..., k]`, what was compared with.
+        """
+        values = targets.detach().flatten(0, -2).double()
+        step = torch.stack([torch.ones_like(error), error.detach()]).double()
+        self.totals += torch.cat([step, values.mean(0), values.square().mean(0)])
+
+    def judge(self, done: int, together: Callable[[Tensor], Tensor] = lambda totals: totals) -> None:
+        """Judge the steps since the last verdict, if one is due.
+
+        Args:
+            done: steps of the stage that are done.
+            together: sums the totals of all processes.
+
+        Raises:
+            Collapse: nothing has been learned, or what was is lost.
+        """
+        if done % self.every:
+            return
+        steps, error, mean, square = together(self.totals).split([1, 1, *[(len(self.totals) - 2) // 2] * 2])
+        self.totals.zero_()
+        constant = float((square / steps - (mean / steps).square()).mean())
+        found = float(error / steps)
+        if not found < LEARNED * constant and constant > 0.0:
+            raise Collapse(f"step {done}: squared error {found:.4g}, of the best constant {constant:.4g}")
+
+
+def slowed(attempt: int) -> float:
+    """Factor of the rates in attempt number `attempt`, from 0."""
+    return SLOWER**attempt
+
+
+def restart_line(collapse: Collapse, attempt: int) -> str:
+    """What a user reads when attempt number `attempt` begins."""
+    return f"Nothing was learned ({collapse}); stage 1 starts again at {slowed(attempt):.2g} of its rates."
+
+
+def given_up(collapse: Collapse, where: object) -> TrainingError:
+    """The error that ends a run after the last attempt."""
+    return TrainingError(
+        f"{where}: nothing was learned in {ATTEMPTS} attempts, each slower ({collapse}); "
+        "look at the data, or train with a lower w0"
+    )

@@ -1,0 +1,169 @@
+"""A stage 1 that learns nothing is noticed, started again at lower rates, and given up with an error."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from mnif_core import GenerativeField, ImageTrainer
+from mnif_core.errors import TrainingError
+from mnif_core.presets import PRESETS
+from mnif_core.training.collapse import ATTEMPTS, FEWEST_STEPS, Collapse, CollapseWatch, slowed
+from mnif_core.training.stages import FieldStage
+
+
+def targets_and_constant() -> tuple[torch.Tensor, torch.Tensor]:
+    """Targets `[4, 50, 3]`, and the error of the best constant."""
+    targets = torch.randn(4, 50, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([0.1, 0.5, 1.0])
+    return targets, (targets - targets.mean((0, 1))).square().mean()
+
+
+@pytest.mark.parametrize(
+    ("share", "noticed"), [(0.1, False), (0.9, False), (1.0, True), (1.4, True), (float("nan"), True)]
+)
+def test_an_error_of_the_best_constant_is_a_collapse(share: float, noticed: bool) -> None:
+    targets, constant = targets_and_constant()
+    watch = CollapseWatch(10 * FEWEST_STEPS, 3)
+    for step in range(FEWEST_STEPS):
+        watch.see(share * constant, targets)
+        if step + 1 < FEWEST_STEPS:
+            watch.judge(step + 1)
+    if not noticed:
+        watch.judge(FEWEST_STEPS)
+        assert not watch.totals.any(), "the next verdict begins anew"
+        return
+    with pytest.raises(Collapse, match=f"step {FEWEST_STEPS}: squared error"):
+        watch.judge(FEWEST_STEPS)
+
+
+def test_what_is_lost_later_is_noticed_too() -> None:
+    targets, constant = targets_and_constant()
+    watch = CollapseWatch(5000, 3)
+    for step in range(1000):
+        watch.see(constant * (0.2 if step < 500 else 1.1), targets)
+        if step == 999:
+            with pytest.raises(Collapse, match="step 1000"):
+                watch.judge(step + 1)
+        else:
+            watch.judge(step + 1)
+
+
+def test_processes_are_judged_together() -> None:
+    targets, constant = targets_and_constant()
+    watch = CollapseWatch(FEWEST_STEPS, 3)
+    watch.see(1.5 * constant, targets)
+    other = CollapseWatch(FEWEST_STEPS, 3)
+    other.see(0.1 * constant, targets)
+    watch.judge(FEWEST_STEPS, lambda totals: totals + other.totals)
+
+
+def test_one_colour_everywhere_is_no_collapse() -> None:
+    watch = CollapseWatch(FEWEST_STEPS, 3)
+    watch.see(torch.tensor(1e-4), torch.full((2, 9, 3), 0.25))
+    watch.judge(FEWEST_STEPS)
+
+
+@pytest.fixture(scope="module")
+def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six pictures of 8 x 8: a bright square somewhere on black."""
+    rng = np.random.default_rng(0)
+    images = np.zeros((6, 8, 8, 3), np.uint8)
+    for image in images:
+        row, column = rng.integers(0, 5, 2)
+        image[row : row + 3, column : column + 3] = 230
+    path = tmp_path_factory.mktemp("data") / "squares.npz"
+    np.savez(path, images=images)
+    return path
+
+
+def too_fast(monkeypatch: pytest.MonkeyPatch, factor: float) -> None:
+    """Let image-tiny begin at `factor` times its rate."""
+    chosen = PRESETS["image-tiny"]
+    wild = replace(chosen, stage_1=replace(chosen.stage_1, rate=factor * 1e-3))
+    monkeypatch.setitem(PRESETS, "image-tiny", wild)
+
+
+def run(data: Path, folder: Path, **options: Any) -> ImageTrainer:
+    settings = {"fit_length": 400, "prior_length": 4, "resolution": 8, "device": "cpu", "checkpoint_every": 100}
+    return ImageTrainer(data=data, output_dir=folder, **settings | options)
+
+
+def fail_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the first verdict be a collapse."""
+    judge, verdicts = CollapseWatch.judge, list[int]()
+
+    def judged(watch: CollapseWatch, done: int, *others: Any) -> None:
+        verdicts.append(done)
+        if verdicts.count(FEWEST_STEPS) == 1 and done == FEWEST_STEPS:
+            raise Collapse(f"step {done}: squared error 1, of the best constant 1")
+        judge(watch, done, *others)
+
+    monkeypatch.setattr(CollapseWatch, "judge", judged)
+
+
+def test_a_wild_run_starts_again_slower(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At three times the rate, and so again at today's: the second attempt ends as a run at that rate does."""
+    fail_once(monkeypatch)
+    too_fast(monkeypatch, 1.0 / slowed(1))
+    field = run(squares, tmp_path / "run").fit()
+    assert "stage 1 starts again at 0.35 of its rates" in capsys.readouterr().out
+    assert psnr_of_squares(field, squares) > 15
+
+
+def psnr_of_squares(field: GenerativeField, squares: Path) -> float:
+    """Of all training pictures, in dB."""
+    with np.load(squares) as stored:
+        wanted = torch.from_numpy(stored["images"]) / 255
+    return float(-10 * (field.decode(field.latents) - wanted).square().mean().log10())
+
+
+def test_a_run_that_never_learns_ends_with_an_error(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    too_fast(monkeypatch, 3000.0)
+    with pytest.raises(TrainingError, match=f"nothing was learned in {ATTEMPTS} attempts") as raised:
+        run(squares, tmp_path / "run").fit()
+    assert str(tmp_path / "run") in str(raised.value) and "\n" not in str(raised.value)
+    assert not (tmp_path / "run/summary.json").exists()
+
+
+def test_a_second_attempt_that_is_killed_goes_on_as_such(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_once(monkeypatch)
+    whole = run(squares, tmp_path / "whole").fit()
+    monkeypatch.undo()
+    fail_once(monkeypatch)
+    step = FieldStage.step
+
+    def killed(stage: FieldStage, number: int) -> dict[str, float]:
+        if number == 320:
+            raise KeyboardInterrupt
+        return step(stage, number)
+
+    monkeypatch.setattr(FieldStage, "step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(squares, tmp_path / "cut").fit()
+    monkeypatch.setattr(FieldStage, "step", step)
+    resumed = run(squares, tmp_path / "cut", resume=True)
+    assert resumed.resumed is not None and resumed.resumed[1].attempt == 1
+    assert torch.equal(resumed.fit().latents, whole.latents)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_handful_of_images_trains(count: int, squares: Path, tmp_path: Path) -> None:
+    """Nothing is held out, a step is as large as ever, and the sheet, the prior and the summary are there."""
+    with np.load(squares) as stored:
+        np.savez(tmp_path / "few.npz", images=stored["images"][:count])
+    field = run(tmp_path / "few.npz", tmp_path / "run").fit()
+    assert len(field.latents) == count
+    assert psnr_of_squares(field, tmp_path / "few.npz") > 17
+    assert torch.isfinite(field.sample(4, seed=0)).all()
+    summary = json.loads((tmp_path / "run/summary.json").read_text())
+    assert summary["training_instances"] == count
