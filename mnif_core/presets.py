@@ -31,8 +31,8 @@ class StageConfig:
     """Passes over the training instances, or steps."""
     batch_size: int = 32
     """Instances in a step, over all processes."""
-    rate: float = 1e-4
-    """Learning rate at the start."""
+    rate: float | None = 1e-4
+    """Learning rate at the start; none, for a mixture in stage 1, lets it follow from the shape: `learning_rates`."""
     warmup_steps: int = 0
     """Steps of linear warm-up; the paper has none."""
     clip_norm: float | None = None
@@ -102,15 +102,13 @@ def _paper(modality: Modality, shape: tuple[int, int, int, int], epochs: int, **
     return _published(modality, _mixture(modality, shape, w0), epochs, **other)
 
 
-# Adam moves all bases alike, so an averaged weight moves by the whole rate while it starts sqrt(M) smaller than a
-# basis's own: rates beyond 1e-3 make the loss so steep that inner steps overshoot, for good (3e-3 did, at w0 = 30).
-# With H = 256 one run of ten did at 1e-3 too; with bounded steps none of six did at twice that rate, where
-# three of six did without, and the full run is as good
+# At too high a rate the loss becomes so steep that inner steps overshoot, for good. With H = 256 one run of ten did at
+# 1e-3; with bounded steps none of six did at twice that rate, where three of six did without, and it is as good
 IMAGE_TINY = Preset(
     "image",
     _mixture("image", (2, 64, 64, 64)),
     FittingConfig(inner_rate=0.01, inner_clip=3.0),
-    StageConfig(2500, "steps", batch_size=16, rate=1e-3, warmup_steps=50, clip_norm=1.0),
+    StageConfig(2500, "steps", batch_size=16, rate=None, warmup_steps=50, clip_norm=1.0),
     PriorConfig(64, width=512, ema_decay=0.99),
     StageConfig(1500, "steps", batch_size=64, rate=1e-3),
     resolution=32,
@@ -123,7 +121,7 @@ VOXEL_TINY = replace(
     modality="voxel",
     modulation=_mixture("voxel", (2, 64, 64, 64), w0=10.0),
     fitting=FittingConfig("auto-decoding", 150, 1e-2, latent_std=0.01, weight_decay=1e-5),
-    stage_1=StageConfig(5000, "steps", batch_size=64, rate=4e-3, warmup_steps=100, clip_norm=1.0),
+    stage_1=StageConfig(5000, "steps", batch_size=64, rate=None, warmup_steps=100, clip_norm=1.0),
     latent_rate=1e-2,
     points=256,
     resolution=64,

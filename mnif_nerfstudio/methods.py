@@ -10,7 +10,7 @@ from nerfstudio.plugins.types import MethodSpecification
 from mnif_core.fitting import RowAdam
 from mnif_nerfstudio.datamanager import MultiSceneDataManagerConfig
 from mnif_nerfstudio.model import MnifModelConfig
-from mnif_nerfstudio.optimizers import FusedAdamConfig
+from mnif_nerfstudio.optimizers import FusedAdamConfig, MixtureAdamConfig
 from mnif_nerfstudio.pipeline import MnifPipelineConfig
 from mnif_nerfstudio.schedulers import StageCosineSchedulerConfig
 from mnif_nerfstudio.srn_dataparser import SrnDataParserConfig
@@ -59,7 +59,7 @@ mnif = MethodSpecification(
     description="Mixture of neural implicit functions over many scenes, the paper's SRN Cars configuration.",
 )
 
-# Many scenes with few rays each, low w0, high clipped rates: what a few minutes on two cores need.
+# Many scenes with few rays each, low w0, high clipped rates that follow from the shape: what minutes on two cores need.
 mnif_tiny = MethodSpecification(
     config=MnifTrainerConfig(
         method_name="mnif-tiny",
@@ -96,7 +96,7 @@ mnif_tiny = MethodSpecification(
             ),
         ),
         optimizers=_optimizers(
-            bases=FusedAdamConfig(lr=4e-3, max_norm=1.0),
+            bases=MixtureAdamConfig(max_norm=1.0),
             latents=AdamOptimizerConfig(_target=RowAdam, lr=1e-2, max_norm=1.0),
             prior=FusedAdamConfig(lr=1e-3),
             warmup_steps=100,

@@ -21,6 +21,8 @@ class StageCosineSchedulerConfig(SchedulerConfig):
     """First step of the stage. Set by the trainer from the pipeline's stages."""
     num_steps: int = 1
     """Steps in the stage. Set by the trainer from the pipeline's stages."""
+    share: float = 1.0
+    """Of the rate that is used at all. Set by the trainer, at any time, where an attempt at the stage has failed."""
 
 
 class StageCosineScheduler(Scheduler):
@@ -35,6 +37,6 @@ class StageCosineScheduler(Scheduler):
         def factor(step: int) -> float:
             done = min(max(step - start, 0), total)
             ramp = min(1.0, (done + 1) / warmup) if warmup else 1.0
-            return ramp * 0.5 * (1.0 + math.cos(math.pi * done / total))
+            return self.config.share * ramp * 0.5 * (1.0 + math.cos(math.pi * done / total))
 
         return LambdaLR(optimizer, factor)

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +18,7 @@ from nerfstudio.utils import comms
 from nerfstudio.utils.decorators import check_main_thread
 
 from mnif_core.errors import CheckpointError, MnifError, TrainingError, printable
+from mnif_core.learning_rates import rated_parameters
 from mnif_core.training.collapse import ATTEMPTS, Collapse, given_up, restart_line, slowed
 from mnif_nerfstudio.checkpoint_file import check_checkpoint
 from mnif_nerfstudio.cpu_processes import CpuProcesses
@@ -78,11 +78,6 @@ class MnifTrainer(Trainer):
         with self._interruptible():
             super().setup(test_mode)
 
-    @cached_property
-    def _rates(self) -> dict[str, float]:
-        """Rates of the first attempt."""
-        return {}
-
     def setup_optimizers(self) -> Optimizers:
         """Build the optimisers, each schedule spanning the stage that its parameters are trained in."""
         stages = self.pipeline.config
@@ -95,11 +90,20 @@ class MnifTrainer(Trainer):
             scheduler = self.config.optimizers[name]["scheduler"]
             if isinstance(scheduler, StageCosineSchedulerConfig):
                 scheduler.start_step, scheduler.num_steps = start, steps
+        parameters = self.pipeline.get_param_groups()
+        rated: dict[str, Any] = dict(parameters)
+        if self.config.optimizers["bases"]["optimizer"].lr is None:
+            rated["bases"] = rated_parameters(self.pipeline.mnif.field.mixture)
+        optimizers = Optimizers(self.config.optimizers.copy(), rated)
+        optimizers.parameters = parameters  # whose gradients it clips
+        return optimizers
+
+    def _slow_down(self) -> None:
+        """Let the rates of stage 1 be those of the attempt."""
         for name in ("bases", "latents"):
-            chosen = self.config.optimizers[name]["optimizer"]
-            rate = self._rates.setdefault(name, chosen.lr)
-            chosen.lr = slowed(int(self.pipeline.attempt)) * rate
-        return super().setup_optimizers()
+            scheduler = self.config.optimizers[name]["scheduler"]
+            if isinstance(scheduler, StageCosineSchedulerConfig):
+                scheduler.share = slowed(int(self.pipeline.attempt))
 
     def train(self) -> None:
         """Train from the loaded step to the end; a finished run only reports anew.
@@ -122,6 +126,7 @@ class MnifTrainer(Trainer):
                 if comms.is_main_process():
                     print(restart_line(collapse, attempt + 1), flush=True)
                 self.pipeline.start_again(attempt + 1)
+                self._slow_down()
                 self.optimizers, self._start_step = self.setup_optimizers(), 0
 
     @contextmanager
@@ -192,6 +197,7 @@ class MnifTrainer(Trainer):
             raise CheckpointError(
                 f"{path}: does not fit this run ({reason}); resume with the method and settings of the run's config.yml"
             ) from error
+        self._slow_down()
         if self._start_step >= self.config.max_num_iterations:
             # the table of steps in the terminal fails where no step is taken
             self.config.logging.local_writer.enable = False

@@ -59,7 +59,7 @@ class CollapseWatch:
         """
         if done % self.every:
             return
-        steps, error, mean, square = together(self.totals).split([1, 1, *[(len(self.totals) - 2) // 2] * 2])
+        steps, error, mean, square = together(self.totals.clone()).split([1, 1, *[(len(self.totals) - 2) // 2] * 2])
         self.totals.zero_()
         constant = float((square / steps - (mean / steps).square()).mean())
         found = float(error / steps)

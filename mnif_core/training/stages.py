@@ -1,7 +1,7 @@
 """The two stages of a run, as things that can take a step, be scored, be saved and go on."""
 
 import math
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from lightning_fabric import Fabric
@@ -11,6 +11,9 @@ from mnif_core.errors import ConfigError, TrainingError
 from mnif_core.fitting import RowAdam
 from mnif_core.generative_field import GenerativeField
 from mnif_core.latent_fitter import LatentFitter
+from mnif_core.learning_rates import rated_parameters
+from mnif_core.mixture import MixtureSiren
+from mnif_core.modulation import Modulation
 from mnif_core.presets import Preset, StageConfig
 from mnif_core.prior import LatentPrior
 from mnif_core.reconstruction import scores
@@ -93,15 +96,13 @@ class FieldStage:
             len(train.names),
             preset.orthogonality,
         )
-        self.rates = [self.config.rate]
-        optimizers: list[torch.optim.Optimizer] = [torch.optim.Adam(self.objective.modulation.parameters(), fused=True)]
+        groups = _rated(self.objective.modulation, self.config.rate)
+        optimizers: list[torch.optim.Optimizer] = [torch.optim.Adam(groups, fused=True)]
         if self.objective.table is not None:
-            self.rates.append(preset.latent_rate)
-            optimizers.append(RowAdam(self.objective.table.parameters()))
+            optimizers.append(RowAdam(self.objective.table.parameters(), lr=preset.latent_rate))
         elif preset.fitting.learn_rates:
-            self.rates.append(LOG_RATE * self.config.rate)
-            optimizers.append(torch.optim.Adam(self.objective.fitter.parameters()))
-        self.rates = [slowed(attempt) * rate for rate in self.rates]
+            optimizers.append(torch.optim.Adam(self.objective.fitter.parameters(), lr=LOG_RATE * groups[0]["lr"]))
+        self.rates = [[slowed(attempt) * rate for rate in rates] for rates in rates_of(optimizers)]
         self.watch = CollapseWatch(self.steps, preset.modulation.out_dim, fabric.device)
         self.module, *self.optimizers = fabric.setup(self.objective, *optimizers)
 
@@ -192,7 +193,9 @@ class PriorStage:
         self.prior = LatentPrior(preset.prior)
         self.prior.fit_statistics(latents.cpu())
         parameters = self.prior.denoiser.parameters()
+        assert self.config.rate is not None
         optimizer = torch.optim.AdamW(parameters, lr=self.config.rate, weight_decay=0.0, fused=True)
+        self.rates = rates_of([optimizer])
         self.module, self.optimizer = fabric.setup(self.prior, optimizer)
 
     def step(self, number: int) -> dict[str, float]:
@@ -206,7 +209,7 @@ class PriorStage:
         self.optimizer.zero_grad()
         self.fabric.backward(loss)
         value = float(loss.detach())
-        _take(self.prior.denoiser, [self.optimizer], [self.config.rate], self.config, number, self.steps, value)
+        _take(self.prior.denoiser, [self.optimizer], self.rates, self.config, number, self.steps, value)
         self.prior.update_ema()
         return {"loss": value}
 
@@ -235,7 +238,7 @@ class PriorStage:
 def _take(
     module: nn.Module,
     optimizers: list[torch.optim.Optimizer],
-    rates: list[float],
+    rates: list[list[float]],
     config: StageConfig,
     number: int,
     steps: int,
@@ -253,10 +256,24 @@ def _take(
     factor = 0.5 * (1.0 + math.cos(math.pi * number / steps))
     if config.warmup_steps:
         factor *= min(1.0, (number + 1) / config.warmup_steps)
-    for optimizer, rate in zip(optimizers, rates, strict=True):
-        for group in optimizer.param_groups:
+    for optimizer, own in zip(optimizers, rates, strict=True):
+        for group, rate in zip(optimizer.param_groups, own, strict=True):
             group["lr"] = rate * factor
         optimizer.step()
+
+
+def _rated(modulation: Modulation, rate: float | None) -> list[dict[str, Any]]:
+    """Groups of an optimiser, each with its rate at the start."""
+    if rate is not None:
+        return [{"params": list(modulation.parameters()), "lr": rate}]
+    if not isinstance(modulation, MixtureSiren):
+        raise ConfigError("stage 1 has no rate, which only a mixture can do without; name one in the preset")
+    return rated_parameters(modulation)
+
+
+def rates_of(optimizers: list[torch.optim.Optimizer]) -> list[list[float]]:
+    """Rates of each optimiser's groups, as they stand."""
+    return [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
 
 
 def _together(fabric: Fabric, totals: Tensor) -> Tensor:
