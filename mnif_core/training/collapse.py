@@ -59,12 +59,17 @@ class CollapseWatch:
         """
         if done % self.every:
             return
-        steps, error, mean, square = together(self.totals.clone()).split([1, 1, *[(len(self.totals) - 2) // 2] * 2])
+        found, constant = errors(together(self.totals.clone()))
         self.totals.zero_()
-        constant = float((square / steps - (mean / steps).square()).mean())
-        found = float(error / steps)
         if not found < LEARNED * constant and constant > 0.0:
             raise Collapse(f"step {done}: squared error {found:.4g}, of the best constant {constant:.4g}")
+
+
+def errors(totals: Tensor) -> tuple[float, float]:
+    """Mean squared error of the steps in `totals` (see `CollapseWatch`), and that of the best constant."""
+    channels = (len(totals) - 2) // 2
+    steps, error, mean, square = totals.split([1, 1, channels, channels])
+    return float(error / steps), float((square / steps - (mean / steps).square()).mean())
 
 
 def slowed(attempt: int) -> float:
