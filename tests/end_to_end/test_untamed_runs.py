@@ -52,7 +52,7 @@ def test_an_interrupted_run_says_how_to_go_on(saved: bool, tools: Tools, few_car
     running = tools.start(*short_run(few_cars, tmp_path, "--pipeline.fit-steps", 5000))
     folder = tmp_path / "run/mnif-tiny/now"
     until = time.monotonic() + 300
-    while not (any((folder / "nerfstudio_models").glob("*.ckpt")) if saved else (folder / "config.yml").exists()):
+    while not (any((folder / "nerfstudio_models").glob("*.ckpt")) if saved else "Saving checkpoints" in running.output):
         assert not running.ended and time.monotonic() < until, running.output[-2000:]
         time.sleep(0.02)
     os.kill(running.pid, signal.SIGINT)
