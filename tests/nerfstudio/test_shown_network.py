@@ -9,6 +9,7 @@ from nerfstudio.data.scene_box import SceneBox
 from torch import Tensor
 
 from mnif_core.fitted_scenes import StoredScene, add_fitted
+from mnif_core.learning_rates import rated_parameters
 from mnif_core.signals.orbit import look_at_origin
 from mnif_core.signals.scenes import TOLERANCE
 from mnif_nerfstudio import shown_network
@@ -86,7 +87,8 @@ def test_training_changes_what_is_shown(model: MnifModel, method: object) -> Non
     for group, config in method.config.optimizers.items():  # type: ignore[attr-defined]
         model.get_outputs_for_camera(camera(None))
         before, parameters = weight(model).clone(), model.get_param_groups()[group]
-        optimizer = config["optimizer"].setup(params=parameters)
+        rated = parameters if config["optimizer"].lr is not None else rated_parameters(model.field.mixture)
+        optimizer = config["optimizer"].setup(params=rated)
         for parameter in parameters:
             parameter.grad = torch.ones_like(parameter)
         optimizer.step()
