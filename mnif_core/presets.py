@@ -3,8 +3,8 @@
 The paper's columns of parameters do not all follow from its (L, W, M, H): image S has 5.93 M learnable and 17.0 K
 instance parameters (Table 1 says 4.6 M and 17.2 K), voxel S 5.13 M (Table 2 says 4.6 M). 4.6 M and 17.2 K are NeRF S.
 Functa's image row mixes two networks: 3.3 M and 8.602 GMACs have 8 hidden layers, 2,629.6 K an instance have 10.
-The tiny mixtures' rates follow from their shape: see `learning_rates`. The paper's presets have the paper's.
 GEM's 3.299 GMACs are three hidden layers of 512, but a SIREN with its 921.3 K weights has three of 553 (3.77 GMACs).
+The tiny mixtures' rates follow from their shape: see `learning_rates`. The paper's presets have the paper's.
 """
 
 from dataclasses import dataclass, replace
