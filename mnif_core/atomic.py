@@ -1,5 +1,6 @@
 """Results that appear whole or not at all."""
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -9,6 +10,26 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mnif_core.errors import OutputError
+
+NOT_WRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Tell of a full disk, or of a place that is read-only, in one line, whatever wrote to it in the block.
+
+    Raises:
+        OutputError: it is.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NOT_WRITABLE:
+            raise
+        raise OutputError(
+            f"{error.filename or place}: cannot be written ({error.strerror}); make room, or choose another place, "
+            "and go on from the last checkpoint"
+        ) from error
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from nerfstudio.engine.trainer import Trainer, TrainerConfig
 from nerfstudio.utils import comms
 from nerfstudio.utils.decorators import check_main_thread
 
+from mnif_core.atomic import writing
 from mnif_core.errors import CheckpointError, MnifError, TrainingError, printable
 from mnif_core.learning_rates import rated_parameters
 from mnif_core.training.collapse import ATTEMPTS, Collapse, given_up, restart_line, slowed
@@ -53,7 +54,8 @@ class MnifTrainerConfig(TrainerConfig):
         """Write config.yml, by which nerfstudio's other commands also find the run's field."""
         stages: Any = self.pipeline
         stages.field_folder = self.get_base_dir() / "field"
-        super().save_config()
+        with writing(self.get_base_dir()):
+            super().save_config()
         machine = self.machine
         if machine.device_type == "cpu" and machine.num_devices * machine.num_machines > 1:
             self.shared_by, self.machine = machine, replace(machine, num_devices=1, num_machines=1)
@@ -131,9 +133,10 @@ class MnifTrainer(Trainer):
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """One line after Ctrl-C, which nerfstudio answers with a stack trace and exit code 0."""
+        """One line of a full disk, and after Ctrl-C, which nerfstudio answers with a stack trace and exit code 0."""
         try:
-            yield
+            with writing(self.base_dir):
+                yield
         except KeyboardInterrupt:
             left = sorted(self.checkpoint_dir.glob("step-*.ckpt"))
             remedy = f"go on with --load-dir {self.checkpoint_dir}" if left else "nothing was saved yet"
@@ -162,7 +165,11 @@ class MnifTrainer(Trainer):
 
     @check_main_thread
     def save_checkpoint(self, step: int) -> None:
-        """Write the checkpoint beside its folder, then move it in: a killed run leaves the last one whole."""
+        """Write the checkpoint beside its folder, then move it in: a killed run leaves the last one whole.
+
+        Raises:
+            CheckpointError: no space, or not writable. The older checkpoint is as it was.
+        """
         self.checkpoint_dir.mkdir(parents=True, exist_ok=True)
         target = self.checkpoint_dir / f"step-{step:09d}.ckpt"
         scratch = self.base_dir / f".checkpoint-{os.getpid()}.tmp"
@@ -173,8 +180,14 @@ class MnifTrainer(Trainer):
             "schedulers": {name: value.state_dict() for name, value in self.optimizers.schedulers.items()},
             "scalers": self.grad_scaler.state_dict(),
         }
-        torch.save(state, scratch)
-        os.replace(scratch, target)
+        try:
+            torch.save(state, scratch)
+            os.replace(scratch, target)
+        except (OSError, RuntimeError) as error:  # torch's own where a disk is full
+            scratch.unlink(missing_ok=True)
+            raise CheckpointError(
+                f"{target}: cannot be written ({printable(error, 200)}); free space, and go on from the last checkpoint"
+            ) from error
         for other in self.checkpoint_dir.glob("step-*.ckpt"):
             of_before = int(self.pipeline.attempt) > 0 and other > target
             if of_before or (self.config.save_only_latest_checkpoint and other != target):

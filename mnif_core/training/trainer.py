@@ -15,6 +15,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from mnif_core.atomic import writing
 from mnif_core.errors import CheckpointError, ConfigError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.mixture import MixtureConfig
@@ -120,8 +121,12 @@ class Trainer:
 
         Raises:
             TrainingError: loss or gradient are not finite, or nothing is learned at any rate.
-            CheckpointError: a checkpoint cannot be written; the one before is whole.
+            CheckpointError, OutputError: the place is full or read-only; a checkpoint that was written is whole.
         """
+        with writing(self.output_dir):
+            return self._fit()
+
+    def _fit(self) -> GenerativeField:
         self.output_dir.mkdir(parents=True, exist_ok=True)
         writer = SummaryWriter(str(self.output_dir)) if self.fabric.is_global_zero else None
         summary: dict[str, Any] = {"instances": len(self.train.names), "device": _device_name(self.fabric)}

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pytest
 from mnif_core.data.demo.car_scenes import make_demo_cars
 
 FIT_STEPS, PRIOR_STEPS = 120, 60
+CANNOT_MOUNT = 77  # exit code of a command whose mounts need more rights
 ROOT = Path(__file__).parents[2]
 
 
@@ -91,8 +92,14 @@ class Tools:
     folder: Path
     count: int = field(default=0)
 
-    def start(self, *argv: object, environment: dict[str, str] | None = None, without_lpips: bool = False) -> Running:
-        """Start a command and return at once."""
+    def start(
+        self,
+        *argv: object,
+        environment: dict[str, str] | None = None,
+        without_lpips: bool = False,
+        mounts: Sequence[Sequence[object]] = (),
+    ) -> Running:
+        """Start a command and return at once; `mounts`, arguments of `mount`, are there for it alone."""
         self.count += 1
         log = self.folder / f"{self.count:03d}.log"
         request = {
@@ -100,6 +107,7 @@ class Tools:
             "log": str(log),
             "environment": environment or {},
             "without_lpips": without_lpips,
+            "mounts": [[str(argument) for argument in mount] for mount in mounts],
         }
         assert self.server.stdin is not None and self.server.stdout is not None
         self.server.stdin.write(json.dumps(request) + "\n")

@@ -1,12 +1,15 @@
 """Runs nerfstudio's commands in forks of one process that has imported them: an import costs up to half a minute.
 
-Reads one JSON request a line, `{"argv": [tool, ...], "log": path, "environment": {}, "without_lpips": bool}`, forks,
-and answers with the child's process id. The child writes its exit code to `<log>.exit`.
+Reads one JSON request a line, `{"argv": [tool, ...], "log": path, "environment": {}, "without_lpips": bool,
+"mounts": [arguments of mount, ...]}`, forks, and answers with the child's process id. The child writes its exit code
+to `<log>.exit`.
 """
 
+import ctypes
 import json
 import os
 import signal
+import subprocess
 import sys
 
 from nerfstudio.scripts import eval as ns_eval
@@ -14,6 +17,7 @@ from nerfstudio.scripts import render, train
 from nerfstudio.scripts.viewer import run_viewer
 
 from mnif_core import cli as mnif
+from tests.end_to_end.conftest import CANNOT_MOUNT
 from tests.end_to_end.open3d_library import preload_libusb
 
 
@@ -42,6 +46,14 @@ def _replace_lpips() -> None:
     torchmetrics.image.lpip.LearnedPerceptualImagePatchSimilarity = lambda **_: torch.nn.Identity()
 
 
+def _mount(mounts: list[list[str]]) -> bool:
+    """Mount for this process alone, where the system lets it."""
+    new_mounts = 0x20000
+    if mounts and ctypes.CDLL(None).unshare(new_mounts) != 0:
+        return False
+    return all(subprocess.run(["mount", *arguments], check=False).returncode == 0 for arguments in mounts)
+
+
 def _child(request: dict) -> int:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -50,6 +62,8 @@ def _child(request: dict) -> int:
     os.environ.update(request.get("environment", {}))
     if request.get("without_lpips"):
         _replace_lpips()
+    if not _mount(request.get("mounts", [])):
+        return CANNOT_MOUNT
     sys.argv = request["argv"]
     try:
         ENTRYPOINTS[sys.argv[0]]()
