@@ -14,7 +14,7 @@ import pytest
 
 from mnif_core.data.demo.car_scenes import make_demo_cars
 
-FIT_STEPS, PRIOR_STEPS = 120, 60
+FIT_STEPS, PRIOR_STEPS = 200, 60
 CANNOT_MOUNT = 77  # exit code of a command whose mounts need more rights
 ROOT = Path(__file__).parents[2]
 

@@ -132,6 +132,7 @@ def command(tmp_path: Path, *arguments: Any, processes: int = 1) -> list[str]:
     return [*launcher, str(script), *map(str, arguments)]
 
 
+@pytest.mark.slow
 def test_killed_and_resumed(data: Path, tmp_path: Path) -> None:
     """kill -9 in the middle of stage 1, of the run as a user starts it."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
