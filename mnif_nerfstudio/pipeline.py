@@ -14,8 +14,9 @@ from torch import Tensor
 from torch.cuda.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
 
+from mnif_core.errors import CheckpointError
 from mnif_core.seeds import mixed_seed
-from mnif_core.training.collapse import CollapseWatch
+from mnif_core.training.collapse import ATTEMPTS, CollapseWatch
 from mnif_nerfstudio.datamanager import MultiSceneDataManager, MultiSceneDataManagerConfig
 from mnif_nerfstudio.model import MnifModel, MnifModelConfig
 from mnif_nerfstudio.moved_run import data_folder, folder_with
@@ -144,6 +145,7 @@ class MnifPipeline(VanillaPipeline):
         self.mnif.field.reset_parameters()
         self.attempt.fill_(attempt)
         self.stage_seconds.zero_()
+        self.watch.totals.zero_()  # a loss that is not finite ends an attempt between two verdicts
         self.mnif.fit_updates += 1
 
     def _prior_loss(self) -> tuple[Any, dict[str, Tensor], dict[str, Tensor]]:
@@ -195,6 +197,9 @@ class MnifPipeline(VanillaPipeline):
         self.mnif.update_to_step(step)
         self.mnif.load_state_dict(weights)
         self.stage_seconds.copy_(state["stage_seconds"])
+        attempt = int(state.get("attempt", 0))
+        if not 0 <= attempt < ATTEMPTS:
+            raise CheckpointError(f"attempt {attempt} of {ATTEMPTS}; delete it and resume from the one before")
         for name, value in (("watched", self.watch.totals), ("attempt", self.attempt)):
             if name in state:  # runs of before know nothing of them
                 value.copy_(state[name])

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from mnif_core.errors import CheckpointError
 from mnif_core.stored_config import Between, NotNegative, from_json, parse_json
 from mnif_core.tensor_file import fill, read_tensors
+from mnif_core.training.collapse import ATTEMPTS
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Progress:
     """Best score of the stage, whose weights are in the file; none before the first."""
     identity: dict[str, Any]
     """What the run follows from."""
-    attempt: Annotated[int, Between(0, 100)] = 0
+    attempt: Annotated[int, Between(0, ATTEMPTS - 1)] = 0
     """Of stage 1: how often it has been started again, slower."""
 
 

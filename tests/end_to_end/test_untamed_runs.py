@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from mnif_core.training.collapse import ATTEMPTS, FEWEST_STEPS
 from tests.end_to_end.conftest import Tools, assert_ok, assert_one_line, short_run
@@ -34,6 +35,18 @@ def test_a_run_that_was_too_fast_ends_well(tools: Tools, few_cars: Path, tmp_pat
     finished = running.wait()
     assert_ok(finished)
     assert json.loads((folder / "summary.json").read_text())["held_out_psnr_db"] > 15
+
+
+def test_a_checkpoint_of_an_attempt_that_none_is_is_refused(
+    tools: Tools, tiny_run: Path, few_cars: Path, tmp_path: Path
+) -> None:
+    whole = next((tiny_run / "nerfstudio_models").glob("*.ckpt"))
+    state = torch.load(whole, weights_only=True)
+    state["pipeline"]["attempt"].fill_(ATTEMPTS)
+    path = tmp_path / whole.name
+    torch.save(state, path)
+    finished = tools.run(*short_run(few_cars, tmp_path, "--load-checkpoint", path))
+    assert_one_line(finished, "CheckpointError", path, f"attempt {ATTEMPTS} of {ATTEMPTS}")
 
 
 @pytest.mark.parametrize("count", [1, 2])

@@ -59,6 +59,7 @@ def test_what_was_written_comes_back(kind: Any, tmp_path: Path) -> None:
         ({"seconds": None}, "seconds is None"),
         ({"best": float("nan")}, "best is nan"),
         ({"identity": []}, r"identity is \[\], not an object"),
+        ({"attempt": 3}, "attempt is 3, not a whole number from 0 to 2"),
         ({"more": 1}, "unknown 'more'"),
     ],
 )
