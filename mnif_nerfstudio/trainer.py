@@ -20,7 +20,7 @@ from nerfstudio.utils.decorators import check_main_thread
 from mnif_core.atomic import writing
 from mnif_core.errors import CheckpointError, MnifError, TrainingError, printable
 from mnif_core.learning_rates import rated_parameters
-from mnif_core.training.collapse import ATTEMPTS, Collapse, given_up, restart_line, slowed
+from mnif_core.training.collapse import Collapse, next_attempt, slowed
 from mnif_nerfstudio.checkpoint_file import check_checkpoint
 from mnif_nerfstudio.cpu_processes import CpuProcesses
 from mnif_nerfstudio.moved_run import folder_with
@@ -114,7 +114,7 @@ class MnifTrainer(Trainer):
             TrainingError: the loss is not finite, or stage 1 learns nothing at any rate.
         """
         end = self.config.max_num_iterations
-        for attempt in range(int(self.pipeline.attempt), ATTEMPTS):
+        while True:
             # nerfstudio counts iterations from the step it resumes at
             self.config.max_num_iterations = max(0, end - self._start_step)
             self.step = max(0, self._start_step - 1)
@@ -123,11 +123,8 @@ class MnifTrainer(Trainer):
                     super().train()
                 return
             except Collapse as collapse:
-                if attempt + 1 == ATTEMPTS:
-                    raise given_up(collapse, self.base_dir) from collapse
-                if comms.is_main_process():
-                    print(restart_line(collapse, attempt + 1), flush=True)
-                self.pipeline.start_again(attempt + 1)
+                attempt, told = int(self.pipeline.attempt), comms.is_main_process()
+                self.pipeline.start_again(next_attempt(collapse, attempt, self.base_dir, told))
                 self._slow_down()
                 self.optimizers, self._start_step = self.setup_optimizers(), 0
 

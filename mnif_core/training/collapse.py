@@ -77,14 +77,20 @@ def slowed(attempt: int) -> float:
     return SLOWER**attempt
 
 
-def restart_line(collapse: Collapse, attempt: int) -> str:
-    """What a user reads when attempt number `attempt` begins."""
-    return f"Nothing was learned ({collapse}); stage 1 starts again at {slowed(attempt):.2g} of its rates."
+def next_attempt(collapse: Collapse, attempt: int, where: object, told: bool) -> int:
+    """Number of the attempt that follows `attempt`, announced in a line if `told`.
 
-
-def given_up(collapse: Collapse, where: object) -> TrainingError:
-    """The error that ends a run after the last attempt."""
-    return TrainingError(
-        f"{where}: nothing was learned in {ATTEMPTS} attempts, each slower ({collapse}); "
-        "look at the data, or train with a lower w0"
-    )
+    Raises:
+        TrainingError: it was the last; `where` names the run.
+    """
+    if attempt + 1 == ATTEMPTS:
+        raise TrainingError(
+            f"{where}: nothing was learned in {ATTEMPTS} attempts, each slower ({collapse}); "
+            "look at the data, or train with a lower w0"
+        ) from collapse
+    attempt += 1
+    if told:
+        print(
+            f"Nothing was learned ({collapse}); stage 1 starts again at {slowed(attempt):.2g} of its rates.", flush=True
+        )
+    return attempt

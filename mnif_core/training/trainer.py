@@ -24,7 +24,7 @@ from mnif_core.seeds import mixed_seed
 from mnif_core.signals.observations import Observations, split
 from mnif_core.stored_config import shown
 from mnif_core.training.checkpoint import Progress, read_checkpoint, write_checkpoint
-from mnif_core.training.collapse import ATTEMPTS, Collapse, given_up, restart_line
+from mnif_core.training.collapse import Collapse, next_attempt
 from mnif_core.training.loop import run_stage
 from mnif_core.training.report import write_report
 from mnif_core.training.stages import FieldStage, PriorStage, Stage
@@ -147,20 +147,16 @@ class Trainer:
 
     def _fit_field(self, writer: SummaryWriter | None) -> tuple[FieldStage, dict[str, Any]]:
         """Stage 1, again at lower rates where it has learned nothing."""
-        first = 0 if self.resumed is None else self.resumed[1].attempt
-        for attempt in range(first, ATTEMPTS):
+        attempt = 0 if self.resumed is None else self.resumed[1].attempt
+        while True:
             # every process starts from the same weights
             torch.manual_seed(mixed_seed(self.seed, attempt) if attempt else self.seed)
             stage = FieldStage(self.fabric, self.preset, self.train, self.validation, self.seed, attempt)
             try:
                 return stage, self._run(1, stage, {}, writer, attempt)
             except Collapse as collapse:
-                if attempt + 1 == ATTEMPTS:
-                    raise given_up(collapse, self.output_dir) from collapse
-                if writer is not None:
-                    print(restart_line(collapse, attempt + 1), flush=True)
+                attempt = next_attempt(collapse, attempt, self.output_dir, told=writer is not None)
                 self.resumed = None
-        raise CheckpointError(f"{self.path}: attempt {first} of {ATTEMPTS}; delete it and train again")
 
     def _run(
         self,
@@ -193,8 +189,8 @@ class Trainer:
                 tensors = {**carried, **stage.weights(), **stage.progress()}
                 tensors |= {f"best.{name}": value for name, value in best[1].items()} if best is not None else {}
                 score = best[0] if best is not None and math.isfinite(best[0]) else None
-                done = Progress(number, step, seconds, earlier, score, self.identity, attempt)
-                write_checkpoint(self.path, tensors, done)
+                progress = Progress(number, step, seconds, earlier, score, self.identity, attempt)
+                write_checkpoint(self.path, tensors, progress)
             self.fabric.barrier()
 
         # auto-decoding finds a held-out latent in many steps, and so is scored less often

@@ -9,7 +9,7 @@ import json
 import math
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,13 +19,12 @@ import tyro
 from lightning_fabric import Fabric
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor
 
 from mnif_core import ImageTrainer, VoxelTrainer
 from mnif_core.data.demo.car_scenes import default_demo_root, make_demo_cars
 from mnif_core.mixture import MixtureConfig
 from mnif_core.presets import PRESETS
-from mnif_core.training.collapse import Collapse, errors
+from mnif_core.training.collapse import Collapse, CollapseWatch, errors
 from mnif_core.training.stages import FieldStage
 
 Kind = Literal["scene", "image", "solid"]
@@ -69,36 +68,19 @@ def runs(kinds: tuple[Kind, ...]) -> list[Run]:
     return rows + [Run(kind, *USUAL[kind], size) for kind in kinds for size in SIZES[kind]]
 
 
-def gain(steps: Iterator[Tensor], count: int) -> float:
-    """dB better than the best constant over the last half of `count` steps, each of which gives a watch's totals."""
-    total = None
+def gain(watch: CollapseWatch, take: Callable[[int], Any], count: int) -> float:
+    """dB better than the best constant that `watch` finds the last half of `count` steps."""
+    total = torch.zeros_like(watch.totals)
     try:
-        for step, totals in enumerate(steps):
-            if step >= count // 2:
-                total = totals if total is None else total + totals
+        for step in range(count):
+            before = watch.totals.clone()
+            take(step)
+            if step >= count // 2 and (step + 1) % watch.every:  # what a verdict looked at is gone
+                total += watch.totals - before
     except Collapse:
         return 0.0
-    assert total is not None
     found, constant = errors(total)
     return 10 * math.log10(constant / found)
-
-
-def seen_by(watch: Any, take: Callable[[int], Any], count: int) -> Iterator[Tensor]:
-    """What `watch` has seen in each of `count` steps."""
-    for step in range(count):
-        before = watch.totals.clone()
-        see, kept = watch.see, list[Tensor]()
-
-        def seeing(*observed: Any, see: Any = see, kept: list[Tensor] = kept, before: Tensor = before) -> None:
-            see(*observed)
-            kept.append(watch.totals - before)
-
-        watch.see = seeing
-        try:
-            take(step)
-        finally:
-            watch.see = see
-        yield kept[0]
 
 
 def scene_gain(run: Run, settings: Sweep, scratch: Path) -> float:
@@ -121,7 +103,7 @@ def scene_gain(run: Run, settings: Sweep, scratch: Path) -> float:
     trainer = config.setup()
     trainer.setup()
     trainer.pipeline.train()
-    return gain(seen_by(trainer.pipeline.watch, trainer.train_iteration, settings.steps), settings.steps)
+    return gain(trainer.pipeline.watch, trainer.train_iteration, settings.steps)
 
 
 def grid_gain(run: Run, settings: Sweep, scratch: Path) -> float:
@@ -137,7 +119,7 @@ def grid_gain(run: Run, settings: Sweep, scratch: Path) -> float:
     )
     torch.manual_seed(settings.seed)
     stage = FieldStage(Fabric(accelerator="cpu", devices=1), preset, train, None, settings.seed)
-    return gain(seen_by(stage.watch, stage.step, settings.steps), settings.steps)
+    return gain(stage.watch, stage.step, settings.steps)
 
 
 def main(settings: Sweep) -> None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,6 +71,13 @@ class Running:
         os.kill(self.pid, signal.SIGKILL)
         while not self.ended:
             time.sleep(0.05)
+
+    def until(self, condition: Callable[[], object], seconds: float = 300) -> None:
+        """Wait for a condition that comes true while the command runs; fails the test where it does not."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert not self.ended and time.monotonic() < end, self.output[-3000:]
+            time.sleep(0.02)
 
     def wait(self, seconds: float = 400) -> Finished:
         """Wait for the end; fails the test where it does not come."""

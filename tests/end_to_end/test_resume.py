@@ -1,7 +1,6 @@
 """A run goes on from its checkpoint, whatever has stopped it, and a finished one reports anew."""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,7 @@ def test_resume_after_kill(tools: Tools, few_cars: Path, tiny_run: Path, tmp_pat
     run = tmp_path / "run" / "mnif-tiny" / "now"
     models = run / "nerfstudio_models"
     wanted = 40 if stage == 1 else FIT_STEPS + 20
-    until = time.monotonic() + 300
-    while not any(int(path.stem.split("-")[1]) >= wanted for path in models.glob("*.ckpt")):
-        assert not running.ended and time.monotonic() < until, running.output[-3000:]
-        time.sleep(0.02)
+    running.until(lambda: any(int(path.stem.split("-")[1]) >= wanted for path in models.glob("*.ckpt")))
     running.kill()
     assert not (run / "summary.json").exists()
     last = max(int(path.stem.split("-")[1]) for path in models.glob("*.ckpt"))

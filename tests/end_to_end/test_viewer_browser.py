@@ -2,7 +2,6 @@
 
 import contextlib
 import socket
-import time
 from itertools import combinations
 from pathlib import Path
 
@@ -14,20 +13,17 @@ import trimesh
 from mnif_core.generative_field import GenerativeField
 from mnif_core.latent_space import typical_gap
 from tests.end_to_end.browser import drive, find_browser, find_node_modules, same_picture
-from tests.end_to_end.conftest import Running, Tools
+from tests.end_to_end.conftest import Tools
 from tests.free_port import free_port
 
 pytestmark = pytest.mark.browser
 
 
-def wait_for(port: int, viewer: Running) -> None:
-    """Wait until the viewer accepts connections."""
-    end = time.monotonic() + 300
-    while True:
-        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
-            return
-        assert not viewer.ended and time.monotonic() < end, viewer.output[-3000:]
-        time.sleep(0.2)
+def listens(port: int) -> bool:
+    """Whether something accepts connections."""
+    with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
 
 
 def three_seeds_apart(field: GenerativeField) -> int:
@@ -46,7 +42,7 @@ def test_viewer_shows_samples_mixes_and_exports(tools: Tools, tiny_run: Path, tm
     field = GenerativeField.load(tiny_run / "field")
     viewer = tools.start("ns-viewer", "--load-config", tiny_run / "config.yml", "--viewer.websocket-port", port)
     try:
-        wait_for(port, viewer)
+        viewer.until(lambda: listens(port))
         done = drive("viewer_screenshot.js", port, tmp_path, browser, three_seeds_apart(field))
     finally:
         if not viewer.ended:

@@ -15,6 +15,7 @@ from mnif_core.presets import PRESETS
 from mnif_core.training import collapse
 from mnif_core.training.collapse import ATTEMPTS, FEWEST_STEPS, Collapse, CollapseWatch, slowed
 from mnif_core.training.stages import FieldStage
+from tests.core.training.squares import write_squares
 
 
 def targets_and_constant() -> tuple[torch.Tensor, torch.Tensor]:
@@ -70,15 +71,7 @@ def test_one_colour_everywhere_is_no_collapse() -> None:
 
 @pytest.fixture(scope="module")
 def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four pictures of 8 x 8: a bright square somewhere on black."""
-    rng = np.random.default_rng(0)
-    images = np.zeros((4, 8, 8, 3), np.uint8)
-    for image in images:
-        row, column = rng.integers(0, 5, 2)
-        image[row : row + 3, column : column + 3] = 230
-    path = tmp_path_factory.mktemp("data") / "squares.npz"
-    np.savez(path, images=images)
-    return path
+    return write_squares(tmp_path_factory.mktemp("data") / "squares.npz", 4)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -19,6 +18,7 @@ from mnif_core import GenerativeField, ImageTrainer
 from mnif_core.errors import CheckpointError, ConfigError, TrainingError
 from mnif_core.training import checkpoint as checkpoint_file
 from mnif_core.training.stages import FieldStage, PriorStage, batch_of
+from tests.core.training.squares import write_squares
 from tests.free_port import free_port
 
 FIT, PRIOR = 5, 4
@@ -26,15 +26,7 @@ FIT, PRIOR = 5, 4
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty pictures of 8 x 8: a bright square somewhere on a coloured ground."""
-    rng = np.random.default_rng(0)
-    images = np.broadcast_to(rng.integers(0, 120, (20, 1, 1, 3), dtype=np.uint8), (20, 8, 8, 3)).copy()
-    for image in images:
-        row, column = rng.integers(0, 5, 2)
-        image[row : row + 3, column : column + 3] = 230
-    path = tmp_path_factory.mktemp("data") / "squares.npz"
-    np.savez(path, images=images)
-    return path
+    return write_squares(tmp_path_factory.mktemp("data") / "squares.npz", 20)
 
 
 def trainer(data: Path, folder: Path, **options: Any) -> ImageTrainer:
