@@ -73,6 +73,7 @@ class Markup:
         add_html = getattr(gui, "add_html", None)
         self._takes_html = add_html is not None
         self._handle = (add_html or gui.add_markdown)("", visible=visible)
+        self._shown = ""
 
     @property
     def content(self) -> str:
@@ -92,7 +93,9 @@ class Markup:
         """Put `element` in the place of what was there."""
         # around markdown viser leaves space by itself
         padded = replace(element, style=PADDED | element.style)
-        self._handle.content = padded.html() if self._takes_html else element.mdx()
+        content = padded.html() if self._takes_html else element.mdx()
+        if content != self._shown:  # a browser builds it anew each time, and would lose a click that is under way
+            self._shown = self._handle.content = content
 
 
 @dataclass(frozen=True)

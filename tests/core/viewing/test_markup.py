@@ -2,7 +2,7 @@
 
 import pytest
 
-from mnif_core.viewing.markup import Element, Tile, gallery, plain
+from mnif_core.viewing.markup import Element, Markup, Tile, gallery, plain
 
 WORDS = "a \"{b}\" <c> _d_ & 'e'"
 
@@ -32,3 +32,20 @@ def test_pictures_press_the_buttons_that_they_hide() -> None:
     shown = gallery([Tile("", "3", "3: car", "Picture 1", chosen=True)], 4)
     for text in (shown.html(), shown.mdx()):
         assert "Picture 1" in text and "outline" in text and "div:has(> button) {display: none}" in text
+
+
+def test_what_is_shown_already_is_not_sent_again() -> None:
+    sent = list[str]()
+
+    class Handle:
+        def __setattr__(self, name: str, value: str) -> None:
+            sent.append(value)
+
+    class Gui:
+        def add_html(self, content: str, visible: bool) -> Handle:
+            return Handle()
+
+    shown = Markup(Gui())  # type: ignore[arg-type]
+    for words in ("one", "one", "two", "one"):
+        shown.show(Element("p", [words]))
+    assert [f">{words}<" in content for words, content in zip(("one", "two", "one"), sent, strict=True)] == [True] * 3

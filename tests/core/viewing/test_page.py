@@ -67,7 +67,7 @@ def test_the_command_serves_until_interrupted(port: int, tmp_path: Path) -> None
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
             assert answer.status == 200
         process.send_signal(signals.SIGINT)
-        assert process.wait(20) == 0, process.stderr.read()
+        assert process.wait(120) == 0, process.stderr.read()
         assert "Traceback" not in process.stderr.read()
 
 
