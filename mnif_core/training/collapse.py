@@ -21,7 +21,9 @@ class Collapse(TrainingError):
 
 
 class CollapseWatch:
-    """Compares, every tenth of a stage, the error of its steps with that of the best constant for the same targets.
+    """Compares the error of the later steps of each tenth of a stage with that of the best constant for their targets.
+
+    The earlier half of each tenth does not count: the first steps of any run err more than the constant.
 
     Args:
         steps: of the stage. One shorter than `FEWEST_STEPS` is never judged.
@@ -29,7 +31,7 @@ class CollapseWatch:
         device: of errors and targets: taking note waits for nothing there.
 
     Attributes:
-        totals: sums since the last verdict `[2 + 2 k]`, in float64, which a resumed run takes up.
+        totals: sums over what the next verdict is about `[2 + 2 k]`, in float64, which a resumed run takes up.
     """
 
     def __init__(self, steps: int, channels: int, device: torch.device | str = "cpu") -> None:
@@ -48,7 +50,7 @@ class CollapseWatch:
         self.totals += torch.cat([step, values.mean(0), values.square().mean(0)])
 
     def judge(self, done: int, together: Callable[[Tensor], Tensor] = lambda totals: totals) -> None:
-        """Judge the steps since the last verdict, if one is due.
+        """Judge the later half of the steps since the last verdict, if one is due.
 
         Args:
             done: steps of the stage that are done.
@@ -57,6 +59,8 @@ class CollapseWatch:
         Raises:
             Collapse: nothing has been learned, or what was is lost.
         """
+        if done % self.every == self.every // 2:
+            self.totals.zero_()
         if done % self.every:
             return
         found, constant = errors(together(self.totals.clone()))

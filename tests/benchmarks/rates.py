@@ -75,7 +75,7 @@ def gain(watch: CollapseWatch, take: Callable[[int], Any], count: int) -> float:
         for step in range(count):
             before = watch.totals.clone()
             take(step)
-            if step >= count // 2 and (step + 1) % watch.every:  # what a verdict looked at is gone
+            if step >= count // 2 and watch.totals[0] > before[0]:  # else the watch has begun anew
                 total += watch.totals - before
     except Collapse:
         return 0.0

@@ -25,8 +25,9 @@ def test_two_processes_follow_one(tools: Tools, few_cars: Path, tmp_path: Path) 
     for file in ("model.safetensors", "latents.safetensors"):
         alone, together = (load_file(run / "field" / file) for run in runs)
         for name, value in alone.items():
-            apart = (value.double() - together[name].double()).abs().max()
-            assert apart <= 1e-4 * max(1.0, float(value.abs().max())), (name, apart)
+            # Adam takes a step of full size where a gradient is nothing but rounding: few numbers differ by more
+            apart = (value.double() - together[name].double()).norm() / value.double().norm()
+            assert apart <= 3e-4, (name, apart)
 
 
 def test_what_a_process_raises_is_one_line(tools: Tools, few_cars: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def test_a_run_that_never_learns_starts_again_slower_and_ends_with_an_error(
 
 
 def test_a_run_that_was_too_fast_ends_well(tools: Tools, few_cars: Path, tmp_path: Path) -> None:
-    fast = ["--pipeline.fit-steps", 3 * FEWEST_STEPS, "--optimizers.bases.optimizer.lr", 0.1]
+    fast = ["--pipeline.fit-steps", 4 * FEWEST_STEPS, "--optimizers.bases.optimizer.lr", 0.02]
     running = tools.start(*short_run(few_cars, tmp_path, *fast))
     folder = tmp_path / "run/mnif-tiny/now"
     running.until(lambda: "stage 1 starts again at" in running.output)

@@ -42,6 +42,14 @@ def test_an_error_of_the_best_constant_is_a_collapse(share: float, noticed: bool
         watch.judge(FEWEST_STEPS)
 
 
+def test_the_first_steps_may_err_more() -> None:
+    targets, constant = targets_and_constant()
+    watch = CollapseWatch(FEWEST_STEPS, 3)
+    for step in range(FEWEST_STEPS):
+        watch.see(constant * (1.5 if step < FEWEST_STEPS // 2 else 0.9), targets)
+        watch.judge(step + 1)
+
+
 def test_what_is_lost_later_is_noticed_too() -> None:
     targets, constant = targets_and_constant()
     watch = CollapseWatch(5000, 3)
