@@ -4,12 +4,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from mnif_core import _waiting  # noqa: F401
-from mnif_core.functa import FunctaConfig, FunctaSiren
 from mnif_core.generative_field import GenerativeField
-from mnif_core.hypernetwork import HypernetworkConfig, HypernetworkSiren
-from mnif_core.instance_networks import InstanceNetworks
-from mnif_core.mixture import MixtureConfig, MixtureSiren
-from mnif_core.prior import LatentPrior, PriorConfig
+from mnif_core.networks.functa import FunctaConfig, FunctaSiren
+from mnif_core.networks.hypernetwork import HypernetworkConfig, HypernetworkSiren
+from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
+from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
 
 if TYPE_CHECKING:
     from mnif_core.training.images import ImageTrainer

@@ -10,26 +10,27 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from mnif_core.data.picture_files import checked_background
 from mnif_core.errors import CheckpointError, ConfigError
-from mnif_core.fitting import FittingConfig
-from mnif_core.functa import FunctaConfig
-from mnif_core.hypernetwork import HypernetworkConfig
-from mnif_core.latent_fitter import LatentFitter
-from mnif_core.mixture import MixtureConfig
-from mnif_core.modulation import Modulation, ModulationConfig
-from mnif_core.prior import LatentPrior, PriorConfig
+from mnif_core.files.picture_files import checked_background
+from mnif_core.files.stored_config import from_json, parse_json, shown
+from mnif_core.files.tensor_file import built, read_tensors
+from mnif_core.latents.fitter import LatentFitter
+from mnif_core.latents.inner_loop import FittingConfig
+from mnif_core.networks.functa import FunctaConfig
+from mnif_core.networks.hypernetwork import HypernetworkConfig
+from mnif_core.networks.mixture import MixtureConfig
+from mnif_core.networks.modulation import Modulation, ModulationConfig
+from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
 from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.signals.voxels import VoxelSignal
-from mnif_core.stored_config import from_json, parse_json, shown
-from mnif_core.tensor_file import built, read_tensors
 
 Signal = ImageSignal | VoxelSignal | SceneSignal
 SIGNALS: dict[str, type[Signal]] = {signal.kind: signal for signal in (ImageSignal, VoxelSignal, SceneSignal)}
 MODULATIONS: dict[str, type[ModulationConfig]] = {
     config.kind: config for config in (MixtureConfig, FunctaConfig, HypernetworkConfig)
 }
+FITTED = "fitted"  # folder of scenes that were fitted after training
 FORMAT, VERSION = "mnif-generative-field", 2
 Kind = TypeVar("Kind")
 

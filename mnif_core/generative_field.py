@@ -18,15 +18,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from mnif_core.errors import ConfigError
-from mnif_core.field_folder import FORMAT, VERSION, Signal, read_field_folder
-from mnif_core.fitted_scenes import FOLDER as FITTED
-from mnif_core.instance_networks import InstanceNetworks
-from mnif_core.kernels.choice import Implementation
-from mnif_core.latent_fitter import LatentFitter
-from mnif_core.latent_space import bilinear, truncate
-from mnif_core.modulation import Modulation
-from mnif_core.neighbour_sampling import Sampler, sample_between_neighbours
-from mnif_core.prior import LatentPrior
+from mnif_core.field_folder import FITTED, FORMAT, VERSION, Signal, read_field_folder
+from mnif_core.latents.fitter import LatentFitter
+from mnif_core.latents.geometry import bilinear, truncate
+from mnif_core.latents.neighbours import Sampler, sample_between_neighbours
+from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.networks.kernels.dispatch import Implementation
+from mnif_core.networks.modulation import Modulation
+from mnif_core.prior.latent_prior import LatentPrior
 from mnif_core.signals.observations import Observations
 from mnif_core.signals.scenes import SceneSignal
 

@@ -17,17 +17,17 @@ from torch import Tensor
 
 from mnif_core.errors import CheckpointError
 from mnif_core.field_folder import Signal
-from mnif_core.fitting import FittingConfig
+from mnif_core.files.stored_config import Between, Depth, Pixels, Positive, Width, checked
+from mnif_core.files.tensor_file import built, require_sound, unallocated
 from mnif_core.generative_field import GenerativeField
-from mnif_core.latent_fitter import LatentFitter
-from mnif_core.mixture import MixtureConfig, MixtureSiren
+from mnif_core.latents.fitter import LatentFitter
+from mnif_core.latents.inner_loop import FittingConfig
+from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
 from mnif_core.presets import DIMENSIONS
-from mnif_core.prior import LatentPrior, PriorConfig
+from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
 from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.signals.voxels import VoxelSignal
-from mnif_core.stored_config import Between, Depth, Pixels, Positive, Width, checked
-from mnif_core.tensor_file import built, require_sound, unallocated
 
 ANEW = "copy it anew from the authors' run"
 BATCH = 32  # by which the authors' inner gradients are divided

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from mnif_core.errors import ConfigError
-from mnif_core.fitting import FittingConfig
-from mnif_core.functa import FunctaConfig
-from mnif_core.hypernetwork import HypernetworkConfig
-from mnif_core.mixture import CoefficientPolicy, MixtureConfig
-from mnif_core.modulation import ModulationConfig
-from mnif_core.prior import PriorConfig
+from mnif_core.latents.inner_loop import FittingConfig
+from mnif_core.networks.functa import FunctaConfig
+from mnif_core.networks.hypernetwork import HypernetworkConfig
+from mnif_core.networks.mixture import CoefficientPolicy, MixtureConfig
+from mnif_core.networks.modulation import ModulationConfig
+from mnif_core.prior.latent_prior import PriorConfig
 
 Modality = Literal["image", "voxel", "scene"]
 DIMENSIONS: dict[Modality, tuple[int, int]] = {"image": (2, 3), "voxel": (3, 1), "scene": (3, 4)}

@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from mnif_core.atomic import whole_file
 from mnif_core.field_folder import Signal
+from mnif_core.files.atomic import whole_file
 from mnif_core.generative_field import GenerativeField
-from mnif_core.instance_networks import InstanceNetworks
+from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.observations import Observations
 from mnif_core.signals.scenes import SceneSignal
@@ -88,13 +88,14 @@ def true_tiles(observations: Observations, index: Tensor) -> Tensor | None:
 
 def mesh_picture(mesh: "trimesh.Trimesh") -> Tensor:
     """A solid seen from above its front: `[128, 128, 3]` in [0, 1], white where it is empty."""
-    from mnif_core.meshes.raycast import ColouredMesh, look_at_origin, render_views
+    from mnif_core.meshes.raycast import ColouredMesh, render_views
+    from mnif_core.rendering.cameras import look_at_origin_opencv
 
     if len(mesh.faces) == 0:
         return torch.ones(TILE, TILE, 3)
     colours = np.broadcast_to(SHAPE_COLOUR, (len(mesh.faces), 3))
     drawn = ColouredMesh(np.asarray(mesh.vertices) * SHAPE_SCALE, mesh.vertex_normals, mesh.faces, colours)
-    picture = render_views(drawn, look_at_origin(AZIMUTH, ELEVATION)[None], TILE)[0]
+    picture = render_views(drawn, look_at_origin_opencv(AZIMUTH, ELEVATION)[None], TILE)[0]
     return torch.from_numpy(picture).float() / 255.0
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from mnif_core.errors import CheckpointError, ConfigError
-from mnif_core.stored_config import shown
-from mnif_core.tensor_file import require_sound
+from mnif_core.files.stored_config import shown
+from mnif_core.files.tensor_file import require_sound
 
 REMEDY = "delete it and resume from the one before"
 PARTS = ("pipeline", "optimizers", "scalers")

@@ -2,18 +2,16 @@
 
 import sys
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as multiprocessing
 from nerfstudio.configs.base_config import MachineConfig
+from nerfstudio.engine.trainer import TrainerConfig
 from nerfstudio.utils import comms
 
 from mnif_core.errors import ConfigError, MnifError
-
-if TYPE_CHECKING:
-    from mnif_nerfstudio.trainer import MnifTrainerConfig
 
 PATIENCE = timedelta(days=7)  # the first process also reports, and may hold a viewer open, while the others wait
 # forked processes need not import everything anew, but only Linux forks safely
@@ -28,7 +26,7 @@ class CpuProcesses:
         machine: how many processes and machines, and where they meet.
     """
 
-    def __init__(self, config: "MnifTrainerConfig", machine: MachineConfig) -> None:
+    def __init__(self, config: TrainerConfig, machine: MachineConfig) -> None:
         self.config, self.machine = config, machine
         if machine.num_machines > 1 and machine.dist_url == "auto":
             raise ConfigError(
@@ -59,7 +57,7 @@ class CpuProcesses:
             raise errors.get() from None
 
 
-def _train(local_rank: int, config: "MnifTrainerConfig", machine: MachineConfig, url: str, errors: Any) -> None:
+def _train(local_rank: int, config: TrainerConfig, machine: MachineConfig, url: str, errors: Any) -> None:
     from nerfstudio.scripts.train import train_loop
 
     processes = machine.num_machines * machine.num_devices

@@ -16,9 +16,9 @@ from nerfstudio.utils import comms
 from torch import Tensor
 
 from mnif_core.data.demo.car_scenes import default_demo_root, make_demo_cars
-from mnif_core.data.notes import collected_notes
 from mnif_core.data.scene_folders import list_instances
 from mnif_core.errors import ConfigError
+from mnif_core.files.notes import collected_notes
 from mnif_core.seeds import mixed_seed
 from mnif_core.spread import spread_indices
 from mnif_nerfstudio.prefetch import Prefetch

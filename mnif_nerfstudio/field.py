@@ -6,11 +6,11 @@ from nerfstudio.field_components.field_heads import FieldHeadNames
 from nerfstudio.fields.base_field import Field
 from torch import Tensor
 
-from mnif_core.fitted_scenes import StoredScene
-from mnif_core.fitting import LatentTable
-from mnif_core.instance_networks import InstanceNetworks
-from mnif_core.mixture import MixtureConfig, MixtureSiren
+from mnif_core.latents.inner_loop import LatentTable
+from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
 from mnif_core.signals.scenes import DENSITIES, SceneSignal
+from mnif_core.unseen.saved_scenes import StoredScene
 from mnif_nerfstudio.shown_network import ShownNetwork
 
 

@@ -7,7 +7,7 @@ from nerfstudio.configs.base_config import LoggingConfig, MachineConfig, ViewerC
 from nerfstudio.engine.optimizers import AdamOptimizerConfig, OptimizerConfig
 from nerfstudio.plugins.types import MethodSpecification
 
-from mnif_core.fitting import RowAdam
+from mnif_core.latents.inner_loop import RowAdam
 from mnif_nerfstudio.datamanager import MultiSceneDataManagerConfig
 from mnif_nerfstudio.model import MnifModelConfig
 from mnif_nerfstudio.optimizers import FusedAdamConfig, MixtureAdamConfig

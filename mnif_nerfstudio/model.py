@@ -13,15 +13,15 @@ from torch.nn import Parameter
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from mnif_core.errors import ConfigError
-from mnif_core.fitted_scenes import FittedScenes
-from mnif_core.fitting import auto_decoding_loss
 from mnif_core.generative_field import GenerativeField
-from mnif_core.instance_networks import InstanceNetworks
-from mnif_core.kernels.choice import Implementation
-from mnif_core.mixture import CoefficientPolicy, MixtureConfig
-from mnif_core.occupancy import Occupancy
-from mnif_core.prior import LatentPrior, PriorConfig
+from mnif_core.latents.inner_loop import auto_decoding_loss
+from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.networks.kernels.dispatch import Implementation
+from mnif_core.networks.mixture import CoefficientPolicy, MixtureConfig
+from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
+from mnif_core.rendering.occupancy import Occupancy
 from mnif_core.signals.scenes import SceneSignal
+from mnif_core.unseen.saved_scenes import FittedScenes
 from mnif_core.viewing.selection import Selection, base_latent, latent_of
 from mnif_nerfstudio.field import MnifField
 from mnif_nerfstudio.prior_batch import PriorBatch

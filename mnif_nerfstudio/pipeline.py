@@ -90,7 +90,7 @@ class MnifPipeline(VanillaPipeline):
             self.mnif.shown = selection  # fitted to weights that are loaded later, and shown then
         else:
             self.mnif.show(selection)
-        self.panel = ViewerPanel(self)
+        self.panel = ViewerPanel(self.mnif, self.datamanager)
 
     @property
     def mnif(self) -> MnifModel:

@@ -5,7 +5,7 @@ from nerfstudio.cameras.rays import RayBundle
 from torch import Tensor
 
 from mnif_core.errors import ConfigError
-from mnif_core.instance_networks import InstanceNetworks
+from mnif_core.networks.instance_networks import InstanceNetworks
 
 
 def scenes_of(ray_bundle: RayBundle) -> Tensor | None:

@@ -8,9 +8,9 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from rich.progress import track
 from torch import Tensor
 
-from mnif_core.atomic import write_json
+from mnif_core.files.atomic import write_json
 from mnif_core.generative_field import GenerativeField
-from mnif_core.metrics.novelty import sample_novelty
+from mnif_core.latents.novelty import sample_novelty
 from mnif_core.sheets import arrange, save_png
 from mnif_nerfstudio.datamanager import HeldOutViews
 

@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 from rich.progress import track
 from safetensors.numpy import save_file
 
-from mnif_core.data.camera_check import CameraReading
 from mnif_core.data.instances import Instance, check_alike, named_files, read_instance
-from mnif_core.data.notes import collected_notes, say_some
-from mnif_core.data.picture_files import one_size
 from mnif_core.errors import DataError
-from mnif_core.stored_config import parse_json
+from mnif_core.files.notes import collected_notes, say_some
+from mnif_core.files.picture_files import one_size
+from mnif_core.files.stored_config import parse_json
+from mnif_core.rendering.cameras import CameraReading
 
 FORMAT = 4
 HEAD = 128  # bytes of an array file before its values

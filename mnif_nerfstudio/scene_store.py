@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
-from mnif_core.data.camera_check import CameraReading
 from mnif_core.data.instances import AS_WRITTEN
 from mnif_core.data.scene_folders import split_views
-from mnif_core.rendering import pixel_directions
+from mnif_core.rendering.cameras import CameraReading, pixel_directions
 from mnif_nerfstudio.scene_cache import cached, default_cache
 
 COPIED_AT_ONCE = 1024  # views moved to the GPU in one piece: bounds host memory

@@ -1,17 +1,28 @@
 """The network of the scene that cameras show, kept as long as nothing changes it."""
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from mnif_core.fitted_scenes import StoredScene
-from mnif_core.instance_networks import InstanceNetworks
-from mnif_core.occupancy import Occupancy
-from mnif_core.signals.scenes import WORTHWHILE
+from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.networks.mixture import MixtureSiren
+from mnif_core.rendering.occupancy import Occupancy
+from mnif_core.signals.scenes import WORTHWHILE, SceneSignal
+from mnif_core.unseen.saved_scenes import StoredScene
 
-if TYPE_CHECKING:
-    from mnif_nerfstudio.field import MnifField
+
+class ShowingField(Protocol):
+    """A field that shows one scene: the one of `shown_latent` `[1, h]`, or `shown_fitted` where that is set."""
+
+    mixture: MixtureSiren
+    signal: SceneSignal
+    shown_latent: Tensor
+    shown_fitted: StoredScene | None
+
+    def networks(self, latents: Tensor) -> InstanceNetworks:
+        """One network per latent `[scenes, h]`."""
+        ...
 
 
 class ShownNetwork:
@@ -20,7 +31,7 @@ class ShownNetwork:
     Both are dropped as soon as the latent or a weight of the mixture has changed, so a picture is never stale.
     """
 
-    def __init__(self, field: "MnifField") -> None:
+    def __init__(self, field: ShowingField) -> None:
         self._field = field
         self._latent: Tensor | None = None
         self._fitted: StoredScene | None = None

@@ -13,10 +13,10 @@ from nerfstudio.data.dataparsers.base_dataparser import DataParser, DataParserCo
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.plugins.registry_dataparser import DataParserSpecification
 
-from mnif_core.data.camera_check import CameraReading
 from mnif_core.data.instances import Instance, read_instance
 from mnif_core.data.scene_folders import list_instances, split_views
 from mnif_core.errors import DataError
+from mnif_core.rendering.cameras import CameraReading
 
 HALF_EXTENT = 0.6  # the box of an SRN object has unit diagonal
 NAMED = 8  # instances that an error lists

@@ -17,10 +17,10 @@ from nerfstudio.engine.trainer import Trainer, TrainerConfig
 from nerfstudio.utils import comms
 from nerfstudio.utils.decorators import check_main_thread
 
-from mnif_core.atomic import writing
 from mnif_core.errors import CheckpointError, MnifError, TrainingError, printable
-from mnif_core.learning_rates import rated_parameters
+from mnif_core.files.atomic import writing
 from mnif_core.training.collapse import Collapse, next_attempt, slowed
+from mnif_core.training.learning_rates import rated_parameters
 from mnif_nerfstudio.checkpoint_file import check_checkpoint
 from mnif_nerfstudio.cpu_processes import CpuProcesses
 from mnif_nerfstudio.moved_run import folder_with

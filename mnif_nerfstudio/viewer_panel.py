@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from mnif_core.generative_field import GenerativeField
 from mnif_core.viewing.selection import Fitted, Selection
 from mnif_core.viewing.steering import Steering
+from mnif_nerfstudio.datamanager import MultiSceneDataManager
+from mnif_nerfstudio.model import MnifModel
 
 if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer
-
-    from mnif_nerfstudio.pipeline import MnifPipeline
 
 VIEWER_SCALE = 10.0  # nerfstudio draws a unit as ten in the browser
 FIRST_VIEW = (1.62, -1.34, 1.02)  # 1.8 times as far as SRN's cameras stand
@@ -59,23 +59,23 @@ class Connection(ViewerControl):
 class NerfstudioStage:
     """nerfstudio's viewer and the model that it renders, as `mnif_core.viewing.stage.Stage` asks."""
 
-    def __init__(self, pipeline: "MnifPipeline") -> None:
-        self._pipeline = pipeline
+    def __init__(self, model: MnifModel, data: MultiSceneDataManager) -> None:
+        self.model, self._data = model, data
         self.viewer: Viewer | None = None
         self._drawn: int | None = -1  # nerfstudio draws first, so the panel redraws whatever it shows
 
     def field(self) -> GenerativeField:
         """See `Stage`."""
-        return self._pipeline.mnif.generative_field()
+        return self.model.generative_field()
 
     @property
     def fitted(self) -> Fitted:
         """See `Stage`."""
-        return self._pipeline.mnif.fitted
+        return self.model.fitted
 
     def version(self, selection: Selection) -> int:
         """See `Stage`. Only samples depend on the prior."""
-        model = self._pipeline.mnif
+        model = self.model
         return model.fit_updates + (model.prior_updates if selection.source == "sample" else 0)
 
     def held(self) -> AbstractContextManager[object]:
@@ -93,7 +93,7 @@ class NerfstudioStage:
         with self.held():
             if not wanted():
                 return False
-            self._pipeline.mnif.show(selection, latent)
+            self.model.show(selection, latent)
         # a browser that is just coming or going has no renderer
         with contextlib.suppress(KeyError):
             self.viewer._trigger_rerender()
@@ -108,7 +108,7 @@ class NerfstudioStage:
             handle.remove()
         viewer.camera_handles, self._drawn = {}, None
         if scene is not None:
-            data = self._pipeline.datamanager
+            data = self._data
             data.display(scene)
             viewer.init_scene(data.train_dataset, viewer.train_state, data.eval_dataset)
             if not viewer.hide_images.visible:
@@ -123,23 +123,20 @@ class ViewerPanel(nn.Module):
     thread and does nothing.
 
     Args:
-        pipeline: gives the model and the datamanager; it may hold this panel.
+        model: whose scenes are shown.
+        data: gives the cameras of training scenes.
     """
 
-    _pipeline: "MnifPipeline"
-
-    def __init__(self, pipeline: "MnifPipeline") -> None:
+    def __init__(self, model: MnifModel, data: MultiSceneDataManager) -> None:
         super().__init__()
-        # past nn.Module, which would make the pipeline a submodule of its own submodule
-        object.__setattr__(self, "_pipeline", pipeline)
-        self._stage = NerfstudioStage(pipeline)
+        self._stage = NerfstudioStage(model, data)
         self._steering: Steering | None = None
         self.controls = FolderOfControls(self.fill)
         self.connection = Connection(self.connect)
 
     def fill(self, server: viser.ViserServer) -> None:
         """Put all controls into the folder that is being filled."""
-        self._steering = Steering(server, self._stage, self._pipeline.mnif.shown)
+        self._steering = Steering(server, self._stage, self._stage.model.shown)
 
     def connect(self, viewer: "Viewer") -> None:
         """Serve `viewer`, whose folder is filled: frame the object for each browser, and show what is asked for."""

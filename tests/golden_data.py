@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mnif_core.mixture import MixtureConfig, MixtureSiren
+from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
 
 FOLDER = Path(os.environ.get("MNIF_GOLDEN") or Path(__file__).with_name("golden"))
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import torch
 
-from mnif_core.fitting import FittingConfig
 from mnif_core.generative_field import GenerativeField
-from mnif_core.latent_fitter import LatentFitter
-from mnif_core.mixture import MixtureConfig, MixtureSiren
-from mnif_core.prior import LatentPrior, PriorConfig
+from mnif_core.latents.fitter import LatentFitter
+from mnif_core.latents.inner_loop import FittingConfig
+from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
+from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
 from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.signals.voxels import VoxelSignal

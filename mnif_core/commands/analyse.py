@@ -5,8 +5,8 @@ from pathlib import Path
 
 from tyro.conf import OmitArgPrefixes, Positional
 
-from mnif_core.analysis.evaluation_config import EvaluationConfig
 from mnif_core.commands.field import Device, FieldCommand, chosen_device, load_field
+from mnif_core.evaluation.evaluation_config import EvaluationConfig
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Evaluate:
 
     def run_command(self) -> None:
         """Do it."""
-        from mnif_core.analysis.commands import evaluate_run
+        from mnif_core.evaluation.commands import evaluate_run
 
         run = load_field(self.run, self.device)
         folder = self.output or self.run
@@ -46,7 +46,7 @@ class Bases(FieldCommand):
 
     def run_command(self) -> None:
         """Do it."""
-        from mnif_core.analysis.commands import bases
+        from mnif_core.evaluation.commands import bases
 
         bases(self.load(), self.output or self.run / "bases.png")
 
@@ -64,7 +64,7 @@ class Efficiency:
 
     def run_command(self) -> None:
         """Do it."""
-        from mnif_core.analysis.commands import efficiency
+        from mnif_core.evaluation.commands import efficiency
 
         fields = {str(run): load_field(run, self.device) for run in self.runs}
         efficiency(fields, chosen_device(self.device), self.output)

@@ -6,7 +6,7 @@ from pathlib import Path
 from tyro.conf import OmitArgPrefixes
 
 from mnif_core.commands.field import Device, chosen_device
-from mnif_core.comparison_config import ComparisonConfig
+from mnif_core.evaluation.comparison_config import ComparisonConfig
 
 
 @dataclass
@@ -21,6 +21,6 @@ class Compare:
 
     def run_command(self) -> None:
         """Do it."""
-        from mnif_core.comparison import compare
+        from mnif_core.evaluation.comparison import compare
 
         compare(self.config, chosen_device(self.device), self.output_dir)

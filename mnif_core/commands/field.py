@@ -8,7 +8,7 @@ import torch
 from tyro.conf import Positional
 
 from mnif_core.generative_field import GenerativeField
-from mnif_core.kernels.choice import Implementation
+from mnif_core.networks.kernels.dispatch import Implementation
 
 Device = Literal["auto", "cpu", "cuda"]
 

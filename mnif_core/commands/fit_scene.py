@@ -39,10 +39,10 @@ class FitScene(FieldCommand):
 
     def run_command(self) -> None:
         """Do it."""
-        from mnif_core.data.camera_check import CameraReading
         from mnif_core.data.posed_views import read_posed_views
-        from mnif_core.scene_fitting import SceneFitting, signal_of_scenes
-        from mnif_core.scene_study import fit_objects
+        from mnif_core.rendering.cameras import CameraReading
+        from mnif_core.unseen.scene_fitting import SceneFitting, signal_of_scenes
+        from mnif_core.unseen.scene_study import fit_objects
 
         field = self.load()
         reading = CameraReading.of(self.axes, self.normalise, signal_of_scenes(field).camera_distance)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnif_core.commands.field import FieldCommand
-from mnif_core.neighbour_sampling import Sampler
+from mnif_core.latents.neighbours import Sampler
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Interpolate(FieldCommand):
 
     def run_command(self) -> None:
         """Do it."""
-        from mnif_core.analysis.interpolation import write_interpolation
+        from mnif_core.evaluation.interpolation import write_interpolation
 
         output = self.output or self.run / "interpolation.png"
         write_interpolation(self.load(), self.corners, self.size, self.views, self.resolution, output)
@@ -69,7 +69,7 @@ class Reconstruct(FieldCommand):
 
     def run_command(self) -> None:
         """Do it."""
-        from mnif_core.reconstruction import reconstruct
+        from mnif_core.unseen.reconstruction import reconstruct
 
         field = self.load()
         reconstruct(field, self.data, self.count, self.skip_bad, self.output or self.run / "reconstruction.png")

@@ -29,7 +29,7 @@ class View:
 
     def run_command(self) -> None:
         """Serve until interrupted."""
-        from mnif_core.fitted_scenes import FittedScenes
+        from mnif_core.unseen.saved_scenes import FittedScenes
         from mnif_core.viewing.page import open_page
         from mnif_core.viewing.selection import Selection, base_latent
 

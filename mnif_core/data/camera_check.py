@@ -19,34 +19,15 @@ from mnif_core.data.camera_agreement import (
     sees,
 )
 from mnif_core.data.camera_axes import CHOICES, Axes
-from mnif_core.data.notes import note
 from mnif_core.errors import DataError
+from mnif_core.files.notes import note
+from mnif_core.rendering.cameras import CameraReading
 
 Array = NDArray[np.float64]
 
 PROPOSED = 0.9  # share of the views that axes must make sense of before they are proposed
 OFF_CENTRE = 0.3  # of the radius that the cameras see: from there on it is said where the object is
-NORMAL_DISTANCE = 1.3  # of normalised cameras, as in SRN's sets
 ROLLED = {"opencv": "pytorch3d", "pytorch3d": "opencv"}  # turned by half around the line of sight
-
-
-@dataclass(frozen=True)
-class CameraReading:
-    """How the cameras of a set are to be read.
-
-    Attributes:
-        axes: a name that `Axes.named` knows; empty for those of the file's format.
-        distance: to move the centre that the cameras look at to the origin, and the cameras as far from it; none to
-            leave the world as it is.
-    """
-
-    axes: str = ""
-    distance: float | None = None
-
-    @classmethod
-    def of(cls, axes: str, normalise: bool, distance: float = NORMAL_DISTANCE) -> "CameraReading":
-        """As the options `--axes` and `--normalise` say; `distance` is that of normalised cameras."""
-        return cls(axes, distance if normalise else None)
 
 
 @dataclass(frozen=True)

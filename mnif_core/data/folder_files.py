@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from rich.progress import track
 
-from mnif_core.data.notes import collected_notes
 from mnif_core.errors import DataError
 from mnif_core.extras import require_format
+from mnif_core.files.notes import collected_notes
 
 Item = TypeVar("Item")
 

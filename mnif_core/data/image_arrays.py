@@ -7,10 +7,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnif_core.data.notes import note
-from mnif_core.data.picture_files import BACKGROUND, opaque
-from mnif_core.data.picture_modes import unreadable
 from mnif_core.errors import DataError
+from mnif_core.files.notes import note
+from mnif_core.files.picture_files import BACKGROUND, opaque
+from mnif_core.files.picture_modes import unreadable
 
 
 def as_images(array: NDArray[Any], where: str) -> NDArray[np.uint8]:

@@ -13,8 +13,8 @@ from PIL import Image
 from mnif_core.data.array_files import read_array
 from mnif_core.data.folder_files import read_folder
 from mnif_core.data.image_arrays import as_images, picture_of_item
-from mnif_core.data.picture_files import APPLE, BACKGROUND, SUFFIXES, checked_background, read_picture
 from mnif_core.errors import DataError
+from mnif_core.files.picture_files import APPLE, BACKGROUND, SUFFIXES, checked_background, read_picture
 from mnif_core.signals.images import ImageObservations
 
 PHOTOGRAPHS, PHOTOGRAPH = 876, 64  # how many are bundled, and the side of each in pixels

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnif_core.data.camera_agreement import agreed_up, axis_of, camera_distance
-from mnif_core.data.camera_check import CameraReading
 from mnif_core.data.masked_pictures import decode_view
 from mnif_core.data.srn_files import read_srn
 from mnif_core.data.transforms_files import frame_files, read_frames, read_transforms, transforms_of
 from mnif_core.errors import DataError
+from mnif_core.rendering.cameras import CameraReading
 
 DISTANCES = (0.5, 2.0)  # of a scene's cameras, in the set's or the run's own: beyond, its size must be wrong
 AS_WRITTEN = CameraReading()

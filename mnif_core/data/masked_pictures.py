@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mnif_core.data.picture_files import decode
 from mnif_core.errors import DataError
+from mnif_core.files.picture_files import decode
 
 WHITE = 255
 

@@ -13,14 +13,14 @@ from typing import Literal
 import numpy as np
 from rich.progress import track
 
-from mnif_core.atomic import whole_folder, write_json
-from mnif_core.data.notes import collected_notes
 from mnif_core.data.srn_writer import HIGHEST, sample_poses, write_instance
 from mnif_core.data.voxel_files import MESHES
 from mnif_core.errors import ConfigError, DataError, MnifError, OutputError
+from mnif_core.files.atomic import whole_folder, write_json
+from mnif_core.files.notes import collected_notes
+from mnif_core.files.stored_config import parse_json
 from mnif_core.meshes.parts import Up
 from mnif_core.meshes.textured_mesh import read_textured_mesh
-from mnif_core.stored_config import parse_json
 
 OTHER = {".fbx", ".blend", ".usd", ".usda", ".usdc", ".usdz", ".3ds", ".abc", ".x3d", ".wrl", ".step", ".stp", ".iges"}
 """Meshes in formats that are not read, which are skipped with a word."""

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnif_core.data.camera_agreement import sees
-from mnif_core.data.camera_check import CameraReading
 from mnif_core.data.instances import AS_WRITTEN, read_instance
 from mnif_core.errors import DataError
+from mnif_core.rendering.cameras import CameraReading
 
 
 @dataclass(frozen=True)

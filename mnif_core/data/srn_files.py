@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from mnif_core.data.camera_axes import Axes
 from mnif_core.data.camera_check import WrittenCameras
-from mnif_core.data.picture_files import SUFFIXES, common_size
 from mnif_core.data.scene_folders import entries
 from mnif_core.data.written_views import WrittenViews, checked_pose, resized
 from mnif_core.errors import DataError
+from mnif_core.files.picture_files import SUFFIXES, common_size
 
 
 def list_views(instance: Path) -> tuple[list[Path], list[Path]]:

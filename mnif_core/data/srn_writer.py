@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnif_core.meshes.raycast import FOCAL_SHARE, Surface, look_at_origin, render_views
+from mnif_core.meshes.raycast import FOCAL_SHARE, Surface, render_views
+from mnif_core.rendering.cameras import look_at_origin_opencv
 
 HIGHEST = 80.0  # degrees above and below the horizon that views are spread over
 
@@ -21,7 +22,7 @@ def sample_poses(rng: np.random.Generator, views: int, lowest: float = 0.0) -> A
     low, high = np.radians(lowest), np.radians(HIGHEST)
     azimuth = (np.arange(views) + rng.uniform(size=views)) / views * 2 * np.pi
     elevation = (rng.permutation(views) + rng.uniform(size=views)) / views * (high - low) + low
-    return np.stack([look_at_origin(a, e) for a, e in zip(azimuth, elevation, strict=True)])
+    return np.stack([look_at_origin_opencv(a, e) for a, e in zip(azimuth, elevation, strict=True)])
 
 
 def write_instance(folder: Path, mesh: Surface, poses: Array, size: int) -> None:

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from mnif_core.data.camera_axes import Axes
 from mnif_core.data.camera_check import WrittenCameras
-from mnif_core.data.named_files import find_named
-from mnif_core.data.notes import note
-from mnif_core.data.picture_files import SUFFIXES, common_size
 from mnif_core.data.written_views import WrittenViews, checked_pose, resized
 from mnif_core.errors import DataError
+from mnif_core.files.named_files import find_named
+from mnif_core.files.notes import note
+from mnif_core.files.picture_files import SUFFIXES, common_size
 
 NAMES = ("transforms.json", "transforms_train.json")
 """Nerfstudio's and Blender's."""

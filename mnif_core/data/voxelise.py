@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mnif_core.data.notes import note
 from mnif_core.data.solid_fill import inside_by_votes, open_edges
 from mnif_core.data.surface_cells import crossed_cells
 from mnif_core.errors import DataError
+from mnif_core.files.notes import note
 
 if TYPE_CHECKING:
     import trimesh

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from mnif_core.atomic import whole_file
+from mnif_core.files.atomic import whole_file
 
 
 def write_latents(names: Sequence[str], latents: Tensor, path: Path) -> None:

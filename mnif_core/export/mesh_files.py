@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mnif_core.atomic import whole_file
+from mnif_core.files.atomic import whole_file
 from mnif_core.meshes.srgb import to_linear
 
 if TYPE_CHECKING:

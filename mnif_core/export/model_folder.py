@@ -4,11 +4,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from mnif_core.atomic import whole_folder
+from mnif_core.files.atomic import whole_folder
+from mnif_core.files.stored_config import parse_json
 from mnif_core.generative_field import GenerativeField
-from mnif_core.mixture import MixtureConfig
+from mnif_core.networks.mixture import MixtureConfig
 from mnif_core.sheets import arrange, save_png, tiles
-from mnif_core.stored_config import parse_json
 
 PICTURE, SAMPLES, COLUMNS = "samples.png", 16, 8
 SHEETS = ("sheet.png", "contact_sheet.png")  # that runs leave

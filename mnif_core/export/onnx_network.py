@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mnif_core.atomic import whole_file
 from mnif_core.field_folder import Signal
-from mnif_core.instance_networks import InstanceNetworks
+from mnif_core.files.atomic import whole_file
+from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.scenes import SceneSignal
 

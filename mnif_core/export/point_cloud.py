@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from mnif_core.atomic import whole_file
 from mnif_core.errors import ConfigError
 from mnif_core.export.surface import instance_colors, instance_surface
+from mnif_core.files.atomic import whole_file
 from mnif_core.generative_field import GenerativeField
 
 

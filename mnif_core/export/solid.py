@@ -13,10 +13,10 @@ from torch.nn import functional
 
 from mnif_core.errors import ConfigError
 from mnif_core.field_folder import Signal
-from mnif_core.instance_networks import InstanceNetworks
-from mnif_core.rendering import pixel_directions, sample_depths
+from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.rendering.cameras import look_at_origin_opengl, pixel_directions
+from mnif_core.rendering.volume import sample_depths
 from mnif_core.signals.images import ImageSignal
-from mnif_core.signals.orbit import look_at_origin
 from mnif_core.signals.scenes import DENSITIES, SceneSignal
 from mnif_core.signals.voxels import VoxelSignal
 
@@ -98,7 +98,9 @@ def _level(signal: SceneSignal, network: InstanceNetworks, opacity: Tensor, half
         ConfigError: the renderer shows nothing.
     """
     cameras = [
-        look_at_origin(torch.tensor([2 * torch.pi * view / VIEWS]), ELEVATIONS[view % 2], signal.camera_distance)[0]
+        look_at_origin_opengl(
+            torch.tensor([2 * torch.pi * view / VIEWS]), ELEVATIONS[view % 2], signal.camera_distance
+        )[0]
         for view in range(VIEWS)
     ]
     seen, highest = [], []

@@ -13,8 +13,8 @@ from torch import Tensor
 from mnif_core.export.solid import POINTS_PER_CHUNK, Solid, solid_of
 from mnif_core.field_folder import Signal
 from mnif_core.generative_field import GenerativeField
-from mnif_core.instance_networks import InstanceNetworks
-from mnif_core.rendering import composite
+from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.rendering.volume import composite
 from mnif_core.sheets import SHAPE_COLOUR
 from mnif_core.signals.scenes import DENSITIES, SceneSignal
 

@@ -11,13 +11,14 @@ from PIL import Image
 from rich.progress import track
 from torch import Tensor
 
-from mnif_core.atomic import whole_file
 from mnif_core.errors import ConfigError
 from mnif_core.export.mesh_files import Up
 from mnif_core.export.surface import instance_surface
+from mnif_core.files.atomic import whole_file
 from mnif_core.generative_field import GenerativeField
-from mnif_core.instance_networks import InstanceNetworks
-from mnif_core.meshes.raycast import ColouredMesh, look_at_origin, render_views
+from mnif_core.meshes.raycast import ColouredMesh, render_views
+from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.rendering.cameras import look_at_origin_opencv
 from mnif_core.sheets import SHAPE_COLOUR, SHAPE_SCALE
 from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.scenes import SceneSignal
@@ -102,7 +103,7 @@ def _solid(mesh: "trimesh.Trimesh", turntable: Turntable, up: Up) -> Iterator[ND
     colours = np.broadcast_to(SHAPE_COLOUR, (len(mesh.faces), 3))
     drawn = ColouredMesh(mesh.vertices @ turn.T * SHAPE_SCALE, mesh.vertex_normals @ turn.T, mesh.faces, colours)
     for frame in range(turntable.frames):
-        pose = look_at_origin(2 * np.pi * frame / turntable.frames, np.radians(turntable.elevation))
+        pose = look_at_origin_opencv(2 * np.pi * frame / turntable.frames, np.radians(turntable.elevation))
         yield render_views(drawn, pose[None], turntable.size)[0]
 
 

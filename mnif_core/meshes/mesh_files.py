@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mnif_core.data.notes import collected_notes
 from mnif_core.errors import DataError, MnifError
 from mnif_core.extras import require_format
+from mnif_core.files.notes import collected_notes
 from mnif_core.meshes.parts import Array, Part
 from mnif_core.meshes.surroundings import Surroundings
 

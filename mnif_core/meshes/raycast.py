@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-DISTANCE = 1.3
 FOCAL_SHARE = 131.25 / 128
 SUPERSAMPLING = 2
 LIGHT = np.array([0.40, 0.55, 0.73])
@@ -75,15 +74,6 @@ def brightness(normals: NDArray[np.floating]) -> NDArray[np.floating]:
     """What a white surface with unit `normals` `[..., 3]` sends back under the fixed light: `[...]` in [0, 1]."""
     lambert = np.clip(normals @ (LIGHT / np.linalg.norm(LIGHT)), 0, 1)
     return AMBIENT + DIFFUSE * lambert + SKY * (normals[..., 2] + 1) / 2
-
-
-def look_at_origin(azimuth: float, elevation: float) -> Array:
-    """Camera-to-world matrix `[4, 4]` in OpenCV axes (x right, y down, z forward) at distance 1.3; radians."""
-    backward = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
-    right = np.array([-np.sin(azimuth), np.cos(azimuth), 0.0])
-    pose = np.eye(4)
-    pose[:3] = np.column_stack([right, np.cross(right, backward), -backward, DISTANCE * backward])
-    return pose
 
 
 def render_views(mesh: Surface, poses: Array, size: int) -> NDArray[np.uint8]:

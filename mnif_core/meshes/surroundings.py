@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mnif_core.data.named_files import find_named
 from mnif_core.errors import DataError
+from mnif_core.files.named_files import find_named
 from mnif_core.meshes.parts import Up
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Surroundings:
         """
         from PIL import Image
 
-        from mnif_core.data.picture_modes import rgba
+        from mnif_core.files.picture_modes import rgba
 
         whole = Image.fromarray(rgba(image, f"texture '{name}'"))
         if not alpha:
@@ -123,7 +123,7 @@ def _opened(content: bytes, name: str) -> "Image.Image":
     """
     from PIL import Image
 
-    from mnif_core.data.picture_files import FORMATS, FREE_PIXELS, PIXELS_PER_BYTE
+    from mnif_core.files.picture_files import FORMATS, FREE_PIXELS, PIXELS_PER_BYTE
 
     try:
         picture = Image.open(io.BytesIO(content), formats=(*FORMATS, *MORE_FORMATS))

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mnif_core.data.notes import collected_notes, note
 from mnif_core.errors import DataError, MnifError, printable
+from mnif_core.files.notes import collected_notes, note
 from mnif_core.meshes.mesh_files import read_parts, unreadable
 from mnif_core.meshes.parts import Array, Part, Texture, Up
 from mnif_core.meshes.raycast import Painter, brightness

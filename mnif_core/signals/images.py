@@ -10,8 +10,8 @@ from typing import Annotated, ClassVar
 import torch
 from torch import Tensor
 
-from mnif_core.instance_networks import InstanceNetworks
-from mnif_core.stored_config import Between, Pixels
+from mnif_core.files.stored_config import Between, Pixels
+from mnif_core.networks.instance_networks import InstanceNetworks
 
 
 @dataclass(frozen=True)

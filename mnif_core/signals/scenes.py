@@ -11,23 +11,21 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from mnif_core.criteria import RayError
-from mnif_core.data.camera_check import CameraReading
-from mnif_core.instance_networks import InstanceNetworks
-from mnif_core.occupancy import Occupancy
-from mnif_core.rendering import (
+from mnif_core.files.stored_config import Between, NotNegative, Pixels, Positive
+from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.rendering.cameras import CameraReading, look_at_origin_opengl, pixel_directions
+from mnif_core.rendering.losses import RayError
+from mnif_core.rendering.occupancy import Occupancy
+from mnif_core.rendering.volume import (
     RenderedRays,
     composite,
     elu_density,
     elu_slope,
-    pixel_directions,
     sample_depths,
     sample_distances,
     softplus_density,
     softplus_slope,
 )
-from mnif_core.signals.orbit import look_at_origin
-from mnif_core.stored_config import Between, NotNegative, Pixels, Positive
 
 DENSITIES: dict[str, Callable[[Tensor], Tensor]] = {"elu": elu_density, "softplus": softplus_density}
 SLOPES: dict[str, Callable[[Tensor], Tensor]] = {"elu": elu_slope, "softplus": softplus_slope}
@@ -270,7 +268,7 @@ class SceneSignal:
             start: azimuth of the first camera in degrees.
         """
         azimuths = torch.arange(views) * (2 * math.pi / views) + math.radians(start)
-        return look_at_origin(azimuths, math.radians(elevation), self.camera_distance)
+        return look_at_origin_opengl(azimuths, math.radians(elevation), self.camera_distance)
 
     def decode(self, networks: InstanceNetworks, views: int = 4) -> Tensor:
         """Pictures of each scene from an orbit: `[s, v, height, width, 3]` in [0, 1].

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mnif_core.instance_networks import InstanceNetworks
-from mnif_core.stored_config import Between
+from mnif_core.files.stored_config import Between
+from mnif_core.networks.instance_networks import InstanceNetworks
 
 if TYPE_CHECKING:
     import trimesh

@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from mnif_core.errors import CheckpointError
-from mnif_core.stored_config import Between, NotNegative, from_json, parse_json
-from mnif_core.tensor_file import fill, read_tensors
+from mnif_core.files.stored_config import Between, NotNegative, from_json, parse_json
+from mnif_core.files.tensor_file import fill, read_tensors
 from mnif_core.training.collapse import ATTEMPTS
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mnif_core.data.image_files import load_images
-from mnif_core.data.picture_files import BACKGROUND
+from mnif_core.files.picture_files import BACKGROUND
 from mnif_core.signals.images import ImageObservations
 from mnif_core.training.trainer import Trainer
 

@@ -2,12 +2,12 @@
 
 from torch import Tensor, nn
 
-from mnif_core.analysis.bases import orthogonality_loss
-from mnif_core.criteria import SquaredError
-from mnif_core.fitting import LatentTable, auto_decoding_loss
-from mnif_core.latent_fitter import LatentFitter
-from mnif_core.mixture import MixtureSiren
-from mnif_core.modulation import Modulation
+from mnif_core.latents.fitter import LatentFitter
+from mnif_core.latents.inner_loop import LatentTable, auto_decoding_loss
+from mnif_core.networks.mixture import MixtureSiren
+from mnif_core.networks.modulation import Modulation
+from mnif_core.networks.orthogonality import orthogonality_loss
+from mnif_core.rendering.losses import SquaredError
 
 
 class Objective(nn.Module):

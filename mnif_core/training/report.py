@@ -5,14 +5,14 @@ from typing import Any
 
 from torch import Tensor
 
-from mnif_core.atomic import write_json
+from mnif_core.files.atomic import write_json
 from mnif_core.generative_field import GenerativeField
-from mnif_core.metrics.novelty import nearest, sample_novelty
-from mnif_core.reconstruction import PAIRS_PER_ROW, grid_iou, pairs
-from mnif_core.reconstruction import scores as reconstruction_scores
+from mnif_core.latents.novelty import nearest, sample_novelty
 from mnif_core.sheets import arrange, beside, save_png, tiles, true_tiles
 from mnif_core.signals.observations import Observations
 from mnif_core.signals.voxels import VoxelObservations
+from mnif_core.unseen.reconstruction import PAIRS_PER_ROW, grid_iou, pairs
+from mnif_core.unseen.reconstruction import scores as reconstruction_scores
 
 UNSEEN_ROWS, SAMPLES = 2, 32
 

@@ -8,20 +8,20 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from mnif_core.errors import ConfigError, TrainingError
-from mnif_core.fitting import RowAdam
 from mnif_core.generative_field import GenerativeField
-from mnif_core.latent_fitter import LatentFitter
-from mnif_core.learning_rates import rated_parameters
-from mnif_core.mixture import MixtureSiren
-from mnif_core.modulation import Modulation
+from mnif_core.latents.fitter import LatentFitter
+from mnif_core.latents.inner_loop import RowAdam
+from mnif_core.networks.mixture import MixtureSiren
+from mnif_core.networks.modulation import Modulation
 from mnif_core.presets import Preset, StageConfig
-from mnif_core.prior import LatentPrior
-from mnif_core.reconstruction import scores
+from mnif_core.prior.latent_prior import LatentPrior
 from mnif_core.seeds import mixed_seed
 from mnif_core.signals.observations import Observations
 from mnif_core.training.checkpoint import pack, pack_optimizer, unpack, unpack_optimizer
 from mnif_core.training.collapse import Collapse, CollapseWatch, slowed
+from mnif_core.training.learning_rates import rated_parameters
 from mnif_core.training.objective import Objective
+from mnif_core.unseen.reconstruction import scores
 
 LOG_RATE = 10.0  # logarithms of inner rates learn so much faster: the authors' steps of 1e-4 are 2e-3 of their rates
 HELD_OUT_DRAWS = 64  # of noise for each held-out latent: the loss of one draw says little

@@ -15,14 +15,14 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from mnif_core.atomic import writing
 from mnif_core.errors import CheckpointError, ConfigError
+from mnif_core.files.atomic import writing
+from mnif_core.files.stored_config import shown
 from mnif_core.generative_field import GenerativeField
-from mnif_core.mixture import MixtureConfig
+from mnif_core.networks.mixture import MixtureConfig
 from mnif_core.presets import Modality, Preset, preset
 from mnif_core.seeds import mixed_seed
 from mnif_core.signals.observations import Observations, split
-from mnif_core.stored_config import shown
 from mnif_core.training.checkpoint import Progress, read_checkpoint, write_checkpoint
 from mnif_core.training.collapse import Collapse, next_attempt
 from mnif_core.training.loop import run_stage

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from mnif_core.errors import MnifError
 from mnif_core.export.instance_files import export_instance
 from mnif_core.generative_field import GenerativeField
-from mnif_core.instance_networks import InstanceNetworks
-from mnif_core.modulation import Modulation
+from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.networks.modulation import Modulation
 from mnif_core.sheets import save_png
 from mnif_core.signals.images import ImageSignal
 from mnif_core.viewing.buttons import add_buttons

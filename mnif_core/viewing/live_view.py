@@ -14,7 +14,7 @@ import viser
 import viser.transforms
 from torch import Tensor
 
-from mnif_core.rendering import pixel_directions
+from mnif_core.rendering.cameras import pixel_directions
 
 PIXELS_PER_CHUNK = 4096
 REST = 0.15  # seconds without movement before a finer picture is begun

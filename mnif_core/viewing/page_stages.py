@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mnif_core.field_folder import Signal
 from mnif_core.generative_field import GenerativeField
-from mnif_core.instance_networks import InstanceNetworks
+from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.sheets import SHAPE_COLOUR
 from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.scenes import SceneSignal

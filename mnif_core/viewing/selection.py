@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from mnif_core.errors import ConfigError
-from mnif_core.fitted_scenes import StoredScene
 from mnif_core.generative_field import GenerativeField
-from mnif_core.instance_networks import InstanceNetworks
-from mnif_core.latent_space import bilinear, principal_directions, truncate
-from mnif_core.neighbour_sampling import Sampler
+from mnif_core.latents.geometry import bilinear, principal_directions, truncate
+from mnif_core.latents.neighbours import Sampler
+from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.unseen.saved_scenes import StoredScene
 
 Source = Literal["train", "fitted", "sample", "between", "corners"]
 SAMPLERS: dict[Sampler, str] = {"dpm++": "DPM-Solver++", "ddim": "DDIM", "ddpm": "DDPM", "neighbours": "Neighbours"}

@@ -13,8 +13,8 @@ import viser
 from torch import Tensor
 
 from mnif_core.errors import MnifError
-from mnif_core.latent_space import typical_gap
-from mnif_core.metrics.novelty import nearest
+from mnif_core.latents.geometry import typical_gap
+from mnif_core.latents.novelty import nearest
 from mnif_core.viewing.buttons import add_buttons
 from mnif_core.viewing.connections import wait_in_turn
 from mnif_core.viewing.controls import Controls

@@ -16,16 +16,16 @@ from lightning_fabric import Fabric
 from rich.console import Console
 from rich.table import Table
 
-from mnif_core.analysis.evaluation import EvaluationConfig, evaluate
-from mnif_core.analysis.image_evaluation import ImageSubject
-from mnif_core.comparison import train_field
 from mnif_core.data.image_files import load_images
-from mnif_core.fitting import FittingConfig
+from mnif_core.evaluation.comparison import train_field
+from mnif_core.evaluation.evaluation import EvaluationConfig, evaluate
+from mnif_core.evaluation.image_evaluation import ImageSubject
+from mnif_core.evaluation.metrics.extractors import offline_extractor
 from mnif_core.generative_field import GenerativeField
-from mnif_core.metrics.extractors import offline_extractor
-from mnif_core.mixture import CoefficientPolicy, MixtureConfig
+from mnif_core.latents.inner_loop import FittingConfig
+from mnif_core.networks.mixture import CoefficientPolicy, MixtureConfig
 from mnif_core.presets import PRESETS, Preset
-from mnif_core.prior import PriorConfig
+from mnif_core.prior.latent_prior import PriorConfig
 from mnif_core.signals.observations import Observations, split
 from mnif_core.training.stages import FieldStage
 

@@ -12,9 +12,9 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from mnif_core.data.scene_folders import list_instances
-from mnif_core.mixture import MixtureConfig, MixtureSiren
+from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
 from mnif_core.presets import PRESETS
-from mnif_core.prior import LatentPrior, PriorConfig
+from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
 from mnif_core.signals.images import ImageObservations, ImageSignal
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.signals.voxels import VoxelObservations, VoxelSignal

@@ -15,10 +15,12 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from mnif_core.analysis.efficiency import peak_memory
-from mnif_core.instance_networks import InstanceNetworks
-from mnif_core.kernels import fused, layered, tiny_cuda_nn
-from mnif_core.mixture import MixtureConfig, MixtureSiren
+from mnif_core.evaluation.efficiency import peak_memory
+from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.networks.kernels import reference as layered
+from mnif_core.networks.kernels import tiny_cuda_nn
+from mnif_core.networks.kernels.triton import launch as fused
+from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
 from mnif_core.signals.scenes import SceneSignal
 from tests.benchmarks.cases import mixture_of
 from tests.benchmarks.measuring import best

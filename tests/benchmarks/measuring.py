@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from mnif_core.analysis.efficiency import peak_memory
+from mnif_core.evaluation.efficiency import peak_memory
 
 Run = Callable[[], Any]
 

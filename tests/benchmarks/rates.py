@@ -22,7 +22,7 @@ from rich.table import Table
 
 from mnif_core import ImageTrainer, VoxelTrainer
 from mnif_core.data.demo.car_scenes import default_demo_root, make_demo_cars
-from mnif_core.mixture import MixtureConfig
+from mnif_core.networks.mixture import MixtureConfig
 from mnif_core.presets import PRESETS
 from mnif_core.training.collapse import Collapse, CollapseWatch, errors
 from mnif_core.training.stages import FieldStage

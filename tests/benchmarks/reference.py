@@ -15,9 +15,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from mnif_core.denoiser import ResidualMLP
-from mnif_core.diffusion import NoiseSchedule
-from mnif_core.mixture import MixtureSiren
+from mnif_core.networks.mixture import MixtureSiren
+from mnif_core.prior.denoiser import ResidualMLP
+from mnif_core.prior.diffusion import NoiseSchedule
 
 Network = list[tuple[Tensor, Tensor]]
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from mnif_core.mixture import MixtureConfig, MixtureSiren
+from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
 from tests.benchmarks.measuring import best
 
 NEAR = 1 << 16  # points from which what a call costs on its own no longer shows

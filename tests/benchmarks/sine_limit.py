@@ -6,7 +6,7 @@ import torch
 import triton
 import triton.language as tl
 
-from mnif_core.kernels.triton_siren import _phase, _sine
+from mnif_core.networks.kernels.triton.kernels import _phase, _sine
 from tests.benchmarks.measuring import best
 
 ROUNDS, BLOCK, PROGRAMS = 4096, 1024, 8192

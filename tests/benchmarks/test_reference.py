@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from mnif_core.diffusion import NoiseSchedule, sample_ddpm
-from mnif_core.fitting import FittingConfig
-from mnif_core.latent_fitter import LatentFitter
-from mnif_core.mixture import MixtureConfig, MixtureSiren
-from mnif_core.rendering import pixel_directions
+from mnif_core.latents.fitter import LatentFitter
+from mnif_core.latents.inner_loop import FittingConfig
+from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
+from mnif_core.prior.diffusion import NoiseSchedule, sample_ddpm
+from mnif_core.rendering.cameras import pixel_directions
 from mnif_core.signals.scenes import SceneSignal
 from tests.benchmarks import reference
 from tests.benchmarks.measuring import Case, Limits, Work, measure

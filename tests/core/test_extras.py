@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import torch
 
-from mnif_core.analysis.commands import bases
 from mnif_core.cli import main
 from mnif_core.data.voxel_files import load_voxels
 from mnif_core.errors import DependencyError
+from mnif_core.evaluation.commands import bases
+from mnif_core.evaluation.metrics.extractors import inception_extractor
 from mnif_core.export.instance_files import export_instance
 from mnif_core.extras import EXTRAS, FORMATS, require
 from mnif_core.meshes.textured_mesh import read_textured_mesh
-from mnif_core.metrics.extractors import inception_extractor
 from tests.core.export.known_fields import random_field
 
 if sys.version_info >= (3, 11):

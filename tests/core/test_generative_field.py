@@ -8,12 +8,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mnif_core.errors import CheckpointError, ConfigError
-from mnif_core.functa import FunctaConfig
 from mnif_core.generative_field import GenerativeField
-from mnif_core.hypernetwork import HypernetworkConfig
-from mnif_core.mixture import MixtureConfig, MixtureSiren
-from mnif_core.modulation import ModulationConfig
-from mnif_core.prior import LatentPrior, PriorConfig
+from mnif_core.networks.functa import FunctaConfig
+from mnif_core.networks.hypernetwork import HypernetworkConfig
+from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
+from mnif_core.networks.modulation import ModulationConfig
+from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
 from mnif_core.signals.scenes import SceneSignal
 
 

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from mnif_core.errors import ConfigError
-from mnif_core.fitting import FittingConfig, InnerRates, fit_latents
-from mnif_core.inner_gradient import squared_error, squared_error_gradient
-from mnif_core.latent_fitter import LatentFitter
-from mnif_core.mixture import CoefficientPolicy, MixtureConfig, MixtureSiren
+from mnif_core.latents.fitter import LatentFitter
+from mnif_core.latents.inner_gradient import squared_error, squared_error_gradient
+from mnif_core.latents.inner_loop import FittingConfig, InnerRates, fit_latents
+from mnif_core.networks.mixture import CoefficientPolicy, MixtureConfig, MixtureSiren
 from tests.golden_data import case_names, golden_mixture, layer_major, load_case, tensors
 
 CASES = [(name, variant) for name in case_names("c_") for variant in load_case(name)[0]["constants"]["variants"]]

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from mnif_core.cli import main
-from mnif_core.diffusion import sample_ddpm, spread_timesteps
 from mnif_core.errors import CheckpointError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.official import import_official
-from mnif_core.prior import LatentPrior
+from mnif_core.prior.diffusion import sample_ddpm, spread_timesteps
+from mnif_core.prior.latent_prior import LatentPrior
 from tests.golden_data import FOLDER, case_names, load_case, tensors
 
 TREES = [(name, tree) for name in case_names("g_") for tree in load_case(name)[0]["tree"]]

@@ -11,7 +11,7 @@ import torch
 import trimesh
 
 from mnif_core.generative_field import GenerativeField
-from mnif_core.latent_space import typical_gap
+from mnif_core.latents.geometry import typical_gap
 from tests.end_to_end.browser import drive, find_browser, find_node_modules, same_picture
 from tests.end_to_end.conftest import Tools
 from tests.free_port import free_port

@@ -13,16 +13,16 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from mnif_core.fitted_scenes import StoredScene, add_fitted, fitted_names, read_fitted
-from mnif_core.fitting import FittingConfig
-from mnif_core.functa import FunctaConfig
 from mnif_core.generative_field import GenerativeField
-from mnif_core.hypernetwork import HypernetworkConfig
-from mnif_core.mixture import MixtureConfig
+from mnif_core.latents.inner_loop import FittingConfig
+from mnif_core.networks.functa import FunctaConfig
+from mnif_core.networks.hypernetwork import HypernetworkConfig
+from mnif_core.networks.mixture import MixtureConfig
 from mnif_core.official import import_official
 from mnif_core.presets import IMAGE_TINY, PRESETS, StageConfig
-from mnif_core.prior import PriorConfig
+from mnif_core.prior.latent_prior import PriorConfig
 from mnif_core.signals.scenes import SceneSignal
+from mnif_core.unseen.saved_scenes import StoredScene, add_fitted, fitted_names, read_fitted
 from tests.fuzz.containers import damage_safetensors, damage_state, damage_zip
 from tests.fuzz.mutations import damage_bytes, damage_json, damage_text
 from tests.fuzz.subject import Subject, require

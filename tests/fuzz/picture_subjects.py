@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mnif_core.data.picture_files import image_size, read_picture
+from mnif_core.files.picture_files import image_size, read_picture
 from tests.core.data.made_pictures import pages, png_of, profile, saved, tiff
 from tests.fuzz.mutations import damage_bytes
 from tests.fuzz.subject import Subject, require

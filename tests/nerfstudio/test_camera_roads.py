@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from mnif_core.data.camera_axes import Axes
-from mnif_core.data.camera_check import CameraReading
 from mnif_core.data.scene_folders import list_instances
 from mnif_core.errors import DataError
+from mnif_core.rendering.cameras import CameraReading
 from mnif_nerfstudio.datamanager import MultiSceneDataManagerConfig
 from mnif_nerfstudio.scene_store import SceneStore
 from mnif_nerfstudio.srn_dataparser import SrnDataParserConfig

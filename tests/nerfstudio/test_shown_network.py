@@ -8,10 +8,10 @@ from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.scene_box import SceneBox
 from torch import Tensor
 
-from mnif_core.fitted_scenes import StoredScene, add_fitted
-from mnif_core.learning_rates import rated_parameters
-from mnif_core.signals.orbit import look_at_origin
+from mnif_core.rendering.cameras import look_at_origin_opengl
 from mnif_core.signals.scenes import TOLERANCE
+from mnif_core.training.learning_rates import rated_parameters
+from mnif_core.unseen.saved_scenes import StoredScene, add_fitted
 from mnif_nerfstudio import shown_network
 from mnif_nerfstudio.methods import mnif, mnif_tiny
 from mnif_nerfstudio.model import MnifModel, MnifModelConfig
@@ -42,7 +42,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> MnifModel:
 
 def camera(scene: int | None, size: int = SIZE) -> Cameras:
     metadata = {} if scene is None else {"scene": torch.tensor([[scene]])}
-    pose = look_at_origin(torch.tensor([0.4]), 0.5, 1.3)
+    pose = look_at_origin_opengl(torch.tensor([0.4]), 0.5, 1.3)
     return Cameras(pose, 1.025 * size, 1.025 * size, size / 2, size / 2, size, size, metadata=metadata)
 
 

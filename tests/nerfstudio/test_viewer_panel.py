@@ -56,7 +56,7 @@ class Pipeline(nn.Module):
         super().__init__()
         self.mnif = Model(scenes)
         self.datamanager = DataManager()
-        self.panel = ViewerPanel(self)  # type: ignore[arg-type]
+        self.panel = ViewerPanel(self.mnif, self.datamanager)  # type: ignore[arg-type]
 
 
 def steering_of(pipeline: Pipeline) -> Steering:

@@ -20,8 +20,8 @@ from rich.progress import track
 from mnif_core.data.demo.car_shapes import car_mesh, sample_paint, sample_shape
 from mnif_core.data.srn_writer import sample_poses, write_instance
 from mnif_core.errors import ConfigError, DataError
-from mnif_core.signals.spiral import spiral
-from mnif_core.stored_config import parse_json
+from mnif_core.files.stored_config import parse_json
+from mnif_core.rendering.cameras import spiral_opengl
 
 VERSION = 1
 """Raise it whenever the pictures change: older sets are then made again."""
@@ -116,7 +116,7 @@ def _names(settings: dict[str, Any]) -> dict[int, str]:
 
 def _test_poses(views: int) -> Array:
     poses = np.tile(np.eye(4), (views, 1, 1))
-    poses[:, :3] = spiral(views).numpy() * [1.0, -1.0, -1.0, 1.0]
+    poses[:, :3] = spiral_opengl(views).numpy() * [1.0, -1.0, -1.0, 1.0]
     return poses
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from mnif_core.data.camera_axes import CAMERAS, CHOICES, WORLDS, Axes
-from mnif_core.data.camera_check import CameraReading
 from mnif_core.data.instances import check_alike, read_instance
-from mnif_core.data.notes import collected_notes
 from mnif_core.errors import ConfigError, DataError
+from mnif_core.files.notes import collected_notes
+from mnif_core.rendering.cameras import CameraReading
 from tests.core.data.written_cameras import VIEWS, cameras, rolled, write_scene, written
 
 EVERY = [*CHOICES, *(Axes(camera, True, up) for camera, up in zip(CAMERAS, [*WORLDS][1:], strict=True))]

@@ -10,10 +10,10 @@ from PIL import Image
 
 from mnif_core import GenerativeField, ImageTrainer
 from mnif_core.data.image_files import load_images
-from mnif_core.data.notes import collected_notes
 from mnif_core.data.posed_views import read_posed_views
 from mnif_core.errors import CheckpointError, ConfigError, DataError
-from mnif_core.reconstruction import load_observations
+from mnif_core.files.notes import collected_notes
+from mnif_core.unseen.reconstruction import load_observations
 from tests.core.data.made_pictures import COLOUR, clear, colour, pages, png, profile, saved
 from tests.srn_fixture import write_srn
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mnif_core.data.camera_axes import Axes
-from mnif_core.data.camera_check import CameraReading
 from mnif_core.data.instances import read_instance
 from mnif_core.errors import DataError
+from mnif_core.rendering.cameras import CameraReading
 from tests.core.data.written_cameras import FOCAL, cameras, write_scene, written
 
 SIX = f"{FOCAL} 8. 8. 0.\n0. 0. 0.\n0.\n1.\n16 16\n"

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from mnif_core.data.instances import Instance, named_files, read_instance
-from mnif_core.data.notes import collected_notes
 from mnif_core.errors import DataError
+from mnif_core.files.notes import collected_notes
 from tests.core.data.written_cameras import FOCAL, SIZE, cameras
 
 Content = dict[str, Any]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import trimesh
 
-from mnif_core.data.notes import collected_notes
 from mnif_core.data.surface_cells import crossed_cells
 from mnif_core.data.voxelise import voxelise
 from mnif_core.errors import DataError
+from mnif_core.files.notes import collected_notes
 
 SIDE = 32
 

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 
 from mnif_core.generative_field import GenerativeField
-from mnif_core.mixture import MixtureConfig, MixtureSiren
-from mnif_core.prior import LatentPrior, PriorConfig
+from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
+from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
 from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.signals.voxels import VoxelSignal

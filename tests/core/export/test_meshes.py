@@ -12,7 +12,7 @@ from mnif_core.export.instance_files import export_instance
 from mnif_core.export.solid import Solid, solid_of
 from mnif_core.export.surface import surface
 from mnif_core.generative_field import GenerativeField
-from mnif_core.rendering import pixel_directions
+from mnif_core.rendering.cameras import pixel_directions
 from mnif_core.signals.images import ImageSignal
 from tests.core.export.known_fields import CENTRE, WAVE, blob, inside
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnif_core.data.notes import collected_notes
+from mnif_core.files.notes import collected_notes
 from mnif_core.meshes.raycast import brightness
 from mnif_core.meshes.textured_mesh import TexturedMesh, read_textured_mesh
 

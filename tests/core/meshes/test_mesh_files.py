@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import trimesh
 
-from mnif_core.data.notes import collected_notes
 from mnif_core.errors import DataError
+from mnif_core.files.notes import collected_notes
 from mnif_core.meshes.mesh_files import read_surface
 from tests.core.meshes.plates import write_obj
 

@@ -14,9 +14,9 @@ from trimesh.visual.material import PBRMaterial
 from mnif_core.data.instances import read_instance
 from mnif_core.data.srn_writer import sample_poses, write_instance
 from mnif_core.errors import DataError
-from mnif_core.meshes.raycast import look_at_origin, render_views
+from mnif_core.meshes.raycast import render_views
 from mnif_core.meshes.textured_mesh import read_textured_mesh
-from mnif_core.rendering import pixel_directions
+from mnif_core.rendering.cameras import look_at_origin_opencv, pixel_directions
 
 FACES = np.array([[255, 0, 0], [0, 255, 255], [0, 255, 0], [255, 0, 255], [0, 0, 255], [255, 255, 0]])  # +x -x +y ...
 
@@ -74,7 +74,7 @@ def test_a_cube_is_seen_where_the_cameras_say(tmp_path: Path) -> None:
 
 def test_y_up_is_turned_to_z_up(tmp_path: Path) -> None:
     painted_cube().export(tmp_path / "cube.ply")
-    from_above = look_at_origin(0.0, np.pi / 2 - 1e-3)[None]
+    from_above = look_at_origin_opencv(0.0, np.pi / 2 - 1e-3)[None]
     for up, colour in (("z", FACES[4]), ("y", FACES[2])):
         picture = render_views(read_textured_mesh(tmp_path / "cube.ply", up), from_above, 16)[0]  # type: ignore[arg-type]
         np.testing.assert_allclose(hue(picture[8, 8]), colour / 255, atol=0.02)
@@ -82,7 +82,7 @@ def test_y_up_is_turned_to_z_up(tmp_path: Path) -> None:
 
 def front(path: Path, size: int = 32) -> NDArray[np.float64]:
     """Hue of a plate in the x-z plane, seen from -y: x to the right, z up."""
-    return hue(render_views(read_textured_mesh(path, "z"), look_at_origin(-np.pi / 2, 0.0)[None], size)[0])
+    return hue(render_views(read_textured_mesh(path, "z"), look_at_origin_opencv(-np.pi / 2, 0.0)[None], size)[0])
 
 
 def plate() -> trimesh.Trimesh:

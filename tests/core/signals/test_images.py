@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mnif_core.data.image_files import demo_photographs, load_images
 from mnif_core.errors import DataError
-from mnif_core.mixture import MixtureConfig, MixtureSiren
+from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
 from mnif_core.signals.images import ImageObservations, ImageSignal
 
 

@@ -4,9 +4,8 @@ import math
 
 import torch
 
-from mnif_core.mixture import MixtureConfig, MixtureSiren
-from mnif_core.rendering import pixel_directions
-from mnif_core.signals.orbit import look_at_origin
+from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
+from mnif_core.rendering.cameras import look_at_origin_opengl, pixel_directions
 from mnif_core.signals.scenes import SceneSignal
 
 
@@ -37,13 +36,13 @@ def test_a_ball_is_a_red_disc_of_its_size_on_white_from_everywhere() -> None:
 def test_near_and_far_follow_the_camera() -> None:
     signal = SceneSignal(samples_per_ray=512, density="softplus", height=33, width=33, focal=33.0)
     for distance in (0.8, 1.3, 4.0):
-        camera = look_at_origin(torch.tensor([0.7]), 0.3, distance)[0]
+        camera = look_at_origin_opengl(torch.tensor([0.7]), 0.3, distance)[0]
         view = signal.render_view(Ball(), camera)  # type: ignore[arg-type]
         assert torch.allclose(view.color[0, 16, 16], torch.tensor([1.0, 0.0, 0.0]), atol=1e-3)
 
 
 def test_look_at_origin_gives_rigid_cameras_that_look_at_it_with_z_up() -> None:
-    cameras = look_at_origin(torch.linspace(0, 6, 7), 0.5, 1.3)
+    cameras = look_at_origin_opengl(torch.linspace(0, 6, 7), 0.5, 1.3)
     rotations = cameras[:, :, :3]
     assert torch.allclose(rotations @ rotations.transpose(1, 2), torch.eye(3).expand(7, 3, 3), atol=1e-6)
     assert torch.allclose(torch.linalg.det(rotations), torch.ones(7), atol=1e-6)

@@ -15,7 +15,7 @@ from mnif_core.data.surface_points import near_surface_cells
 from mnif_core.data.voxel_files import from_grids, load_voxels
 from mnif_core.data.voxelise import EXTENT, voxelise
 from mnif_core.errors import DataError
-from mnif_core.instance_networks import InstanceNetworks
+from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.signals.voxels import VoxelObservations, VoxelSignal, grid_mesh
 
 POINTS = 16384

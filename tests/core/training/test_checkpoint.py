@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from mnif_core.errors import CheckpointError
-from mnif_core.fitting import RowAdam
+from mnif_core.latents.inner_loop import RowAdam
 from mnif_core.training.checkpoint import (
     Progress,
     pack,

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from mnif_core.errors import ConfigError
-from mnif_core.fitted_scenes import StoredScene
-from mnif_core.latent_space import principal_directions
+from mnif_core.latents.geometry import principal_directions
+from mnif_core.unseen.saved_scenes import StoredScene
 from mnif_core.viewing.selection import SAMPLERS, Selection, latent_of, networks_of
 from tests.small_field import small_field
 

@@ -14,8 +14,8 @@ from PIL import Image
 from torch import Tensor
 
 from mnif_core.errors import ConfigError
-from mnif_core.fitted_scenes import StoredScene
 from mnif_core.generative_field import GenerativeField
+from mnif_core.unseen.saved_scenes import StoredScene
 from mnif_core.viewing import steering as steering_module
 from mnif_core.viewing.buttons import add_buttons
 from mnif_core.viewing.gallery import TILES

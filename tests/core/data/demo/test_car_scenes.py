@@ -15,6 +15,7 @@ from mnif_core.data.demo.car_scenes import default_demo_root, make_demo_cars
 from mnif_core.data.demo.car_shapes import BODY_TYPES, CarPaint, ColouredMesh, car_mesh, sample_paint, sample_shape
 from mnif_core.errors import ConfigError, DataError
 from mnif_core.meshes import raycast
+from mnif_core.rendering.cameras import look_at_origin_opencv
 
 CARS, VIEWS, SIZE, SEED = 6, 8, 48, 3
 
@@ -93,7 +94,7 @@ def test_silhouettes_agree_with_mesh_and_poses(demo_root: Path) -> None:
 
 
 def test_cars_are_distinct(demo_root: Path) -> None:
-    pose = raycast.look_at_origin(0.5, 0.4)[None]
+    pose = look_at_origin_opencv(0.5, 0.4)[None]
     pictures = [raycast.render_views(read_mesh(index), pose, SIZE)[0] / 255.0 for index in range(CARS)]
     for one, other in itertools.combinations(pictures, 2):
         assert np.abs(one - other).mean() > 0.01

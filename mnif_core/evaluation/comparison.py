@@ -1,0 +1,234 @@
+"""Modulations side by side: each trained on the same data for the same time or steps, then evaluated alike.
+
+Equal means: data and split, seed, batches, learnable parameters (the tiny presets'), budget of stage 1, stage 2.
+"""
+
+import json
+import shutil
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from rich.console import Console
+from rich.table import Table
+from torch.utils.tensorboard import SummaryWriter
+
+from mnif_core.data.image_files import load_images
+from mnif_core.data.voxel_files import load_voxels
+from mnif_core.errors import ConfigError
+from mnif_core.evaluation.comparison_config import ComparisonConfig
+from mnif_core.evaluation.efficiency import counted, points_of
+from mnif_core.evaluation.evaluation import EvaluationConfig, evaluate
+from mnif_core.evaluation.image_evaluation import ImageSubject
+from mnif_core.evaluation.metrics.extractors import offline_extractor
+from mnif_core.evaluation.voxel_evaluation import VoxelSubject
+from mnif_core.files.atomic import write_json
+from mnif_core.files.stored_config import parse_json
+from mnif_core.generative_field import GenerativeField
+from mnif_core.presets import PRESETS, Preset
+from mnif_core.sheets import arrange, save_png, tiles, true_tiles
+from mnif_core.signals.observations import Observations, split
+from mnif_core.training.loop import run_stage
+from mnif_core.training.stages import FieldStage, PriorStage
+
+TRIAL = 0.05  # share of a budget of seconds spent on finding out how many steps it holds
+HELD_OUT = 0.1  # share of the instances that no modulation sees
+SHOWN = 8  # samples of each modulation on the sheet
+ROW = "row.json"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A field and what its training took."""
+
+    field: GenerativeField
+    steps: int
+    seconds: float
+    """Of stage 1."""
+    prior_seconds: float
+
+
+def compare(config: ComparisonConfig, device: torch.device, folder: Path) -> dict[str, dict[str, Any]]:
+    """Train and evaluate what is not finished in `folder`; write `comparison.json`, `sheet.png`, print a table.
+
+    Args:
+        config: what to compare.
+        device: where.
+        folder: one folder for each modulation, and what is written.
+
+    Returns:
+        A row for each modulation.
+
+    Raises:
+        ConfigError: no budget or two, or a modulation named twice.
+        DataError: as the readers of the modality.
+    """
+    _check(config)
+    resolution = config.resolution or PRESETS[f"{config.modality}-tiny"].resolution
+    load = load_images if config.modality == "image" else load_voxels
+    train, unseen = split(load(config.data, resolution, config.skip_bad), HELD_OUT, config.seed)
+    rows: dict[str, dict[str, Any]] = {}
+    for name in config.modulations:
+        preset = preset_of(config, name)
+        key = _key(config, preset, train, unseen)
+        finished = _finished(folder / name, key)
+        if finished is None:
+            shutil.rmtree(folder / name, ignore_errors=True)
+            finished = _run(config, preset, train, unseen, device, folder / name)
+            write_json(folder / name / ROW, {"key": key, "row": finished})
+        else:
+            print(f"{name}: finished before", flush=True)
+        rows[name] = finished
+    write_json(folder / "comparison.json", rows)
+    _print(rows, config)
+    print(f"rows of the sheet: data, {', '.join(rows)} | {_sheet(rows, train, folder)}", flush=True)
+    return rows
+
+
+def preset_of(config: ComparisonConfig, modulation: str) -> Preset:
+    """The tiny preset of a modulation, with as many learnable parameters as the mixture's."""
+    tiny = f"{config.modality}-tiny"
+    preset = PRESETS[tiny if modulation == "mixture" else f"{tiny}-{modulation}"]
+    return replace(
+        preset,
+        stage_1=replace(preset.stage_1, length=config.steps or preset.stage_1.length),
+        stage_2=replace(preset.stage_2, length=config.prior_steps),
+        resolution=config.resolution or preset.resolution,
+    )
+
+
+def train_field(
+    preset: Preset, train: Observations, seed: int, device: torch.device, seconds: float | None, folder: Path
+) -> Trained:
+    """Both stages, for `preset.stage_1.length` steps or for `seconds`; no instance is held out to choose weights by."""
+    fabric = Fabric(accelerator=device.type, devices=1)
+    if seconds is not None:
+        length = _steps_in(seconds, preset, train, seed, fabric)
+        preset = replace(preset, stage_1=replace(preset.stage_1, length=length, unit="steps"))
+    torch.manual_seed(seed)
+    stage = FieldStage(fabric, preset, train, None, seed)
+    with SummaryWriter(str(folder)) as writer:
+        taken, _ = run_stage(stage, 0, 0.0, None, None, stage.steps + 1, _no_checkpoint, writer)
+        latents = stage.latents()
+        prior = PriorStage(fabric, preset, latents, None, seed)
+        prior_taken, _ = run_stage(prior, 0, 0.0, None, None, prior.steps + 1, _no_checkpoint, writer)
+    return Trained(stage.field(prior.prior, latents), stage.steps, taken, prior_taken)
+
+
+def _no_checkpoint(*_: Any) -> None:
+    """A field of the comparison is finished or trained anew."""
+
+
+def _steps_in(seconds: float, preset: Preset, train: Observations, seed: int, fabric: Fabric) -> int:
+    """Steps that the budget holds at the speed of a short trial, whose weights are thrown away."""
+    stage = FieldStage(fabric, preset, train, None, seed)
+    stage.step(0)  # the first allocates
+    started, done = time.perf_counter(), 0
+    while done < 3 or time.perf_counter() - started < TRIAL * seconds:
+        stage.step(done)
+        done += 1
+    return max(1, round(seconds * done / (time.perf_counter() - started)))
+
+
+def _run(
+    config: ComparisonConfig,
+    preset: Preset,
+    train: Observations,
+    unseen: Observations,
+    device: torch.device,
+    folder: Path,
+) -> dict[str, Any]:
+    print(f"{preset.modulation.kind}: {preset.modulation.learnable_parameters / 1e6:.3f} M learnable", flush=True)
+    trained = train_field(preset, train, config.seed, device, config.seconds, folder)
+    field = trained.field
+    field.save(folder / "field")
+    extractor = offline_extractor(device)
+    parts = {"train": train, "test": unseen}
+    subject = ImageSubject if config.modality == "image" else VoxelSubject
+    drawn = EvaluationConfig(samples=config.samples, seed=config.seed)
+    figures = evaluate(subject(field, parts, extractor), extractor, drawn, folder)
+    cost = counted(preset.modulation, points_of(field.signal))
+    return {
+        "learnable": cost.learnable,
+        "inference": cost.inference,
+        "macs": cost.macs,
+        "steps": trained.steps,
+        "seconds": round(trained.seconds, 1),
+        "prior_seconds": round(trained.prior_seconds, 1),
+        "extractor": extractor.name,
+        "figures": figures,
+    }
+
+
+def _check(config: ComparisonConfig) -> None:
+    if (config.seconds is None) == (config.steps is None):
+        raise ConfigError("choose one budget: --seconds for equal time, or --steps for equal steps")
+    for option in ("seconds", "steps", "prior_steps", "resolution"):
+        value = getattr(config, option)
+        if value is not None and value <= 0:
+            raise ConfigError(f"{option} {value}: choose more than 0")
+    if len(set(config.modulations)) < len(config.modulations):
+        raise ConfigError(f"modulations {' '.join(config.modulations)}: name each once")
+
+
+def _key(config: ComparisonConfig, preset: Preset, train: Observations, unseen: Observations) -> dict[str, Any]:
+    """What a finished row depends on, as JSON gives it back."""
+    settings = {"preset": asdict(preset), "kind": preset.modulation.kind, "seconds": config.seconds}
+    settings |= {"samples": config.samples, "seed": config.seed, "data": str(config.data)}
+    return json.loads(json.dumps(settings | {"train": train.names, "unseen": unseen.names}))  # type: ignore[no-any-return]
+
+
+def _finished(folder: Path, key: dict[str, Any]) -> dict[str, Any] | None:
+    try:
+        known = parse_json((folder / ROW).read_text())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(known, dict) or known.get("key") != key or not isinstance(known.get("row"), dict):
+        return None
+    return dict(known["row"])
+
+
+def _columns(rows: dict[str, dict[str, Any]], modality: str) -> list[tuple[str, str]]:
+    """Groups and names of the figures in the table; all others are in the JSON."""
+    columns = [("reconstruction, train", "PSNR"), ("reconstruction, test", "PSNR")]
+    if modality == "voxel":
+        columns.append(("reconstruction, test", "IoU of grids"))
+    wanted = ("FID", "precision", "recall", "COV", "MMD", "1-NNA")
+    generation = next(iter(rows.values()))["figures"].get("generation", {})
+    return columns + [("generation", name) for name in generation if name in wanted or name.startswith("Frechet")]
+
+
+def _print(rows: dict[str, dict[str, Any]], config: ComparisonConfig) -> None:
+    columns = _columns(rows, config.modality)
+    heads = [
+        f"{name}, {group.removeprefix('reconstruction, ')}" if "recon" in group else name for group, name in columns
+    ]
+    budget = f"{config.seconds:g} s" if config.seconds is not None else f"{config.steps} steps"
+    shown = Table(
+        "", "learnable", "per instance", "MMACs", "steps", "seconds", *heads, title=f"Stage 1 for {budget} each"
+    )
+    for name, row in rows.items():
+        figures = [row["figures"].get(group, {}).get(figure) for group, figure in columns]
+        shown.add_row(
+            name,
+            f"{row['learnable'] / 1e6:.3f} M",
+            f"{row['inference'] / 1e3:.1f} K",
+            f"{row['macs'] / 1e6:.1f}",
+            str(row["steps"]),
+            f"{row['seconds']:.0f}",
+            *["-" if value is None else f"{value:.4g}" for value in figures],
+        )
+    Console(width=None if Console().is_terminal else 160).print(shown)
+
+
+def _sheet(rows: dict[str, dict[str, Any]], train: Observations, folder: Path) -> Path:
+    """A row of the data's instances, and a row of samples for each modulation."""
+    real = true_tiles(train, torch.arange(min(SHOWN, len(train.names))))
+    pictures = [] if real is None else list(real)
+    for name in rows:
+        field = GenerativeField.load(folder / name / "field")
+        pictures += list(tiles(field, field.sample_latents(SHOWN, seed=0)))
+    return save_png(arrange(pictures, SHOWN), folder / "sheet.png")

@@ -1,0 +1,1 @@
+"""Latents: how they are found, how they lie to one another."""

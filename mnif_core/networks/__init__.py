@@ -1,0 +1,1 @@
+"""Modulations and the instance networks that they give."""

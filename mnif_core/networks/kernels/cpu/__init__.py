@@ -1,0 +1,1 @@
+"""Instance networks on a CPU, in tiles that stay in its caches."""

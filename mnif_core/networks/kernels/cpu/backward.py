@@ -1,0 +1,169 @@
+"""The backward pass of instance networks on a CPU, tile by tile: no activation outlives its tile.
+
+Shape letters: s instances (g of a tile), p points (c of a tile), m parts of a tile, q points of a part, d coordinates,
+k values, i/o channels; i counts the constant 1 that carries the bias.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from mnif_core.networks.kernels.cpu.tiling import tiles_of
+
+ErrorOf = Callable[[Tensor, slice, slice], Tensor]
+
+
+class TileBuffers:
+    """Room for what the layers of a tile read and give. One object serves all tiles of its size.
+
+    Args:
+        layers: weights of every layer `[m, o, i]`.
+        length: q.
+        sine_output: whether the last layer has a sine too.
+        constant: what the last channel of every input holds.
+
+    Attributes:
+        inputs: what each layer reads `[m, i, q]`.
+        outputs: what each layer gives `[m, o, q]`: all but the last channel of the next one's input.
+        sines: of each layer with a sine, what its derivative needs `[m, o, q]`.
+        errors: gradient by what each layer gives `[m, o, q]`.
+        wide: of each layer, whether it gives at least as many channels as it reads: the gradient by its weights is
+            then summed transposed, its longer side the one that lies in memory, which is faster.
+    """
+
+    def __init__(self, layers: Sequence[Tensor], length: int, sine_output: bool, constant: float) -> None:
+        def buffer(channels: int) -> Tensor:
+            return layers[0].new_empty(len(layers[0]), channels, length)
+
+        shapes = [(weight.shape[1], weight.shape[2]) for weight in layers]
+        self.inputs = [buffer(i) for _, i in shapes]
+        for read in self.inputs:
+            read[:, -1] = constant
+        self.outputs = [read[:, :-1] for read in self.inputs[1:]] + [buffer(shapes[-1][0])]
+        self.sines = [buffer(o) for o, _ in (shapes if sine_output else shapes[:-1])]
+        # a layer's is done with when that of the layer two before it is written
+        shared: dict[tuple[int, int], Tensor] = {}
+        for index, (o, _) in enumerate(shapes):
+            if (o, index % 2) not in shared:
+                shared[o, index % 2] = buffer(o)
+        self.errors = [shared[o, index % 2] for index, (o, _) in enumerate(shapes)]
+        self.wide = [o >= i - 1 for o, i in shapes]
+
+    def factors(self, errors: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
+        """Of each layer, whose product is the gradient by its weights, for the `errors` of these or other buffers."""
+        return [
+            (read, error.transpose(1, 2)) if wide else (error, read.transpose(1, 2))
+            for read, error, wide in zip(self.inputs, errors, self.wide, strict=True)
+        ]
+
+
+class Activations(TileBuffers):
+    """What the forward pass of a tile leaves for its backward pass; `sines` has the cosines of the sines' arguments."""
+
+    def __init__(self, layers: Sequence[Tensor], length: int, sine_output: bool) -> None:
+        super().__init__(layers, length, sine_output, constant=1.0)
+        self._factors = self.factors(self.errors)
+
+    def forward(self, layers: Sequence[Tensor]) -> None:
+        """Fill inputs, outputs and sines from the first input, for weights `[m, o, i]` of each layer."""
+        for index, (weight, read, output) in enumerate(zip(layers, self.inputs, self.outputs, strict=True)):
+            if index < len(self.sines):
+                angle = torch.bmm(weight, read, out=self.sines[index])
+                torch.sin(angle, out=output)
+                angle.cos_()
+            else:
+                torch.bmm(weight, read, out=output)
+
+    def backward(self, backs: Sequence[Tensor], found: "WeightGradient") -> Tensor:
+        """Pull the last of `errors` back, adding what it gives to `found`.
+
+        Args:
+            backs: weights without biases, transposed, `[m, i - 1, o]` of each layer.
+            found: of the tile's instances.
+
+        Returns:
+            The gradient by what the first layer's weights give, `[m, o, q]`.
+        """
+        error = self.errors[-1]
+        for index in range(len(backs) - 1, -1, -1):
+            if index < len(self.sines):
+                error.mul_(self.sines[index])
+            found.sums[index].baddbmm_(*self._factors[index])
+            if index > 0:
+                error = torch.bmm(backs[index], error, out=self.errors[index - 1])
+        return error
+
+
+class WeightGradient:
+    """Sums of the gradients by the weights of each part.
+
+    Args:
+        layers: weights `[m, o, i]` of each layer.
+        wide: see `TileBuffers`.
+
+    Attributes:
+        sums: per layer `[m, i, o]` where it is wide, else `[m, o, i]`.
+    """
+
+    def __init__(self, layers: Sequence[Tensor], wide: Sequence[bool]) -> None:
+        self._wide = wide
+        shapes = [weight.mT.shape if turn else weight.shape for weight, turn in zip(layers, wide, strict=True)]
+        self.sums = [layers[0].new_zeros(shape) for shape in shapes]
+
+    def over_parts(self, parts: int) -> list[Tensor]:
+        """Per layer `[g, o, i]`, summed over each instance's parts."""
+        sums = [total.unflatten(0, (-1, parts)).sum(1) for total in self.sums]
+        return [total.mT if turn else total for total, turn in zip(sums, self._wide, strict=True)]
+
+
+def without_bias(layers: Sequence[Tensor]) -> list[Tensor]:
+    """Weights `[m, o, i]` as a gradient passes them backwards, `[m, i - 1, o]`."""
+    return [weight[..., :-1].transpose(1, 2) for weight in layers]
+
+
+def pull_back(
+    coordinates: Tensor,
+    folded: Sequence[Tensor],
+    sine_output: bool,
+    error_of: ErrorOf,
+    together: int = 1,
+    by_coordinates: bool = False,
+) -> tuple[Tensor | None, list[Tensor]]:
+    """Evaluate, and pull a gradient by the values back to folded weights and, if asked for, coordinates.
+
+    Args:
+        coordinates: `[s, p, d]`.
+        folded: per layer `[s, o, i]`, see `tiled.fold`.
+        sine_output: whether the last layer has a sine too.
+        error_of: values `[g, c, k]` of the instances and points that two slices name -> the gradient by them, alike.
+        together: points that `error_of` needs at once.
+        by_coordinates: whether that gradient is wanted.
+
+    Returns:
+        The gradient by the coordinates `[s, p, d]` or none, and by each layer's weights `[s, o, i]`.
+    """
+    found = [torch.zeros_like(weight) for weight in folded]
+    found_coordinates = torch.empty_like(coordinates) if by_coordinates else None
+    cut = tiles_of(coordinates, folded, together)
+    made: dict[int, Activations] = {}
+    for group in cut.groups:
+        layers = cut.each_part([weight[group] for weight in folded])
+        backs, count = without_bias(layers), group.stop - group.start
+        if count not in made:
+            made[count] = Activations(layers, cut.length, sine_output)
+        activations = made[count]
+        sums = WeightGradient(layers, activations.wide)
+        first, last = activations.inputs[0][:, :-1], activations.outputs[-1]
+        for chunk in cut.chunks:
+            cut.put(coordinates[group, chunk], first)
+            activations.forward(layers)
+            # channels outermost in memory, as they come
+            values = coordinates.new_empty(last.shape[1], count, chunk.stop - chunk.start).permute(1, 2, 0)
+            cut.put(error_of(cut.take(last, values), group, chunk), activations.errors[-1])
+            delta = activations.backward(backs, sums)
+            if found_coordinates is not None:
+                cut.take(torch.bmm(backs[0], delta), found_coordinates[group, chunk])
+        for whole, part in zip(found, sums.over_parts(cut.parts), strict=True):
+            whole[group] = part
+    return found_coordinates, found

@@ -1,0 +1,134 @@
+"""Instance networks on a CPU: tiles of points that stay in its caches, nothing kept between forward and backward.
+
+Points run along the last axis and the last channel of every input is 1, `[s, i + 1, p]`: the bias is then a column of
+the weight, added by the matrix product itself, and its gradient falls out of the weight's. With w0 folded in as well
+a layer is one product and one sine in place.
+Shape letters: s instances, p points, d coordinates, k values, i/o channels.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from mnif_core.networks.kernels.cpu.backward import pull_back
+from mnif_core.networks.kernels.cpu.tiling import tiles_of
+
+
+def serves(coordinates: Tensor, weights: Sequence[Tensor]) -> bool:
+    """Whether `values` is the way to evaluate: on a CPU, in full precision, weights not shared by all instances."""
+    full = coordinates.dtype == weights[0].dtype and coordinates.dtype in (torch.float32, torch.float64)
+    own = weights[0].shape[0] == 1 or all(weight.stride(0) > 0 for weight in weights)
+    return coordinates.device.type == "cpu" and full and own
+
+
+def values(
+    coordinates: Tensor,
+    weights: Sequence[Tensor],
+    biases: Sequence[Tensor],
+    w0: float,
+    output_activation: Literal["none", "sine"],
+) -> Tensor:
+    """Evaluate one SIREN per instance; arguments and result as of `layered.values`.
+
+    Differentiable, any number of times; the backward pass computes again.
+    """
+    folded = fold(weights, biases, w0, output_activation)
+    return _Values.apply(coordinates, output_activation == "sine", *folded)  # type: ignore[no-any-return]
+
+
+def fold(
+    weights: Sequence[Tensor], biases: Sequence[Tensor], w0: float, output_activation: Literal["none", "sine"]
+) -> list[Tensor]:
+    """Weights with bias and w0 inside, per layer `[s, o, i + 1]`."""
+    scales = layer_scales(len(weights), w0, output_activation)
+    layers = zip(weights, biases, scales, strict=True)
+    return [torch.cat([weight, bias.unsqueeze(2)], 2) * scale for weight, bias, scale in layers]
+
+
+def layer_scales(layers: int, w0: float, output_activation: Literal["none", "sine"]) -> list[float]:
+    """What each layer's weights are multiplied by: w0 where a sine follows."""
+    return [w0] * (layers - 1) + [w0 if output_activation == "sine" else 1.0]
+
+
+def evaluate(coordinates: Tensor, folded: Sequence[Tensor], sine_output: bool) -> Tensor:
+    """Values `[s, p, k]` of folded networks, without a graph."""
+    instances, points, _ = coordinates.shape
+    result = coordinates.new_empty(instances, points, folded[-1].shape[1])
+    cut = tiles_of(coordinates, folded)
+    made: dict[int, _Buffers] = {}
+    for group in cut.groups:
+        layers = cut.each_part([weight[group] for weight in folded])
+        count = group.stop - group.start
+        if count not in made:
+            made[count] = _Buffers(layers, cut.length)
+        buffers = made[count]
+        for chunk in cut.chunks:
+            cut.put(coordinates[group, chunk], buffers.first)
+            buffers.forward(layers, sine_output)
+            cut.take(buffers.products[-1], result[group, chunk])
+    return result
+
+
+class _Buffers:
+    """Room for one layer of a tile and the next: what is read `[m, i, q]`, and the products `[m, o, q]`."""
+
+    def __init__(self, layers: Sequence[Tensor], length: int) -> None:
+        shared: dict[tuple[str, int], Tensor] = {}
+
+        def buffer(use: str, channels: int) -> Tensor:
+            if (use, channels) not in shared:
+                shared[use, channels] = layers[0].new_empty(len(layers[0]), channels, length)
+            return shared[use, channels]
+
+        # products are written in one piece: into all but the last channel of an input takes half as long again
+        first, *others = layers
+        self.reads = [buffer("coordinates", first.shape[2])] + [buffer("read", weight.shape[2]) for weight in others]
+        self.products = [buffer("product", weight.shape[1]) for weight in layers]
+        self.first, *self._next = [read[:, :-1] for read in self.reads]
+        for read in self.reads:
+            read[:, -1] = 1.0
+
+    def forward(self, layers: Sequence[Tensor], sine_output: bool) -> None:
+        """The last of `products` for coordinates in `first` and weights `[m, o, i]` of each layer."""
+        for weight, read, product, following in zip(layers, self.reads, self.products, self._next, strict=False):
+            torch.sin(torch.bmm(weight, read, out=product), out=following)
+        torch.bmm(layers[-1], self.reads[-1], out=self.products[-1])
+        if sine_output:
+            self.products[-1].sin_()
+
+
+def _layer_by_layer(coordinates: Tensor, folded: Sequence[Tensor], sine_output: bool) -> Tensor:
+    x = coordinates
+    for index, weight in enumerate(folded):
+        x = torch.baddbmm(weight[..., -1].unsqueeze(1), x, weight[..., :-1].transpose(1, 2))
+        if sine_output or index < len(folded) - 1:
+            x = x.sin()
+    return x
+
+
+class _Values(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, coordinates: Tensor, sine_output: bool, *folded: Tensor) -> Tensor:
+        ctx.save_for_backward(coordinates, *folded)
+        ctx.sine_output = sine_output
+        return evaluate(coordinates, folded, sine_output)
+
+    @staticmethod
+    def backward(ctx: Any, by_values: Tensor) -> tuple[Tensor | None, ...]:
+        coordinates, *folded = ctx.saved_tensors
+        by_coordinates: bool = ctx.needs_input_grad[0]
+        if torch.is_grad_enabled():  # the gradient will be differentiated too: an ordinary graph can be
+            variables = [coordinates, *folded] if by_coordinates else folded
+            result = _layer_by_layer(coordinates, folded, ctx.sine_output)
+            found = torch.autograd.grad(result, variables, by_values, create_graph=True)
+            return (found[0] if by_coordinates else None, None, *found[-len(folded) :])
+        first, others = pull_back(
+            coordinates,
+            folded,
+            ctx.sine_output,
+            lambda _, group, chunk: by_values[group, chunk],
+            by_coordinates=by_coordinates,
+        )
+        return (first, None, *others)

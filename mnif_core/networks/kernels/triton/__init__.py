@@ -1,0 +1,1 @@
+"""Instance networks on a GPU, by Triton."""

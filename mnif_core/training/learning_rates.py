@@ -1,0 +1,36 @@
+"""Rates of Adam for a mixture of any shape, where a preset or a user names none.
+
+Adam moves every entry of every basis alike, by the rate, and so the mixed weights too, whatever M: their coefficients
+sum to one at the start. Those weights begin with a spread of about 1 / (w0 sqrt(M)), since SIREN divides by w0 and
+independent bases average out: a rate of that form lets a step change them by the same share for all w0 and M. A step
+of the projection T moves M coefficients by H entries each, in directions that mostly do not agree: its rate goes by
+1 / sqrt(M H). Both factors were set where the demo sets train best, one value for images, solids and scenes; at
+(M, H, w0) = (256, 128, 30), where one rate for all of them or 4e-3 for T end in fog, they train (`python -m
+tests.benchmarks.rates`). Latents have one rate for all shapes.
+"""
+
+from typing import Any
+
+from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
+
+BASES = 0.24
+PROJECTION = 0.09
+
+
+def bases_rate(config: MixtureConfig) -> float:
+    """Rate of the weights and biases of all bases."""
+    return BASES / (config.w0 * config.num_bases**0.5)
+
+
+def projection_rate(config: MixtureConfig) -> float:
+    """Rate of the projection T and its bias."""
+    return PROJECTION / (config.num_bases * config.latent_dim) ** 0.5
+
+
+def rated_parameters(mixture: MixtureSiren) -> list[dict[str, Any]]:
+    """All parameters as groups of an optimiser, each with its rate `lr`: the bases, and the projection if there is."""
+    bases = [*mixture.basis_weights, *mixture.basis_biases]
+    groups = [{"params": bases, "lr": bases_rate(mixture.config)}]
+    if mixture.config.coefficients == "latent":
+        groups.append({"params": list(mixture.projection.parameters()), "lr": projection_rate(mixture.config)})
+    return groups

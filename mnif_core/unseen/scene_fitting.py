@@ -1,0 +1,275 @@
+"""Scenes that a field has not seen, from posed views: a latent, and where asked for weights of their own.
+
+Shape letters: s scenes, h latent, v views, r rays.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from rich.progress import track
+from torch import Tensor, nn
+
+from mnif_core.data.instances import DISTANCES
+from mnif_core.data.posed_views import PosedViews, read_posed_views
+from mnif_core.data.scene_folders import list_instances, split_views
+from mnif_core.errors import ConfigError, DataError
+from mnif_core.generative_field import GenerativeField
+from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.rendering.cameras import pixel_directions
+from mnif_core.signals.scenes import SceneSignal
+
+DEAD = 1e-6  # share of the widest direction's variance that every direction has at least
+
+
+@dataclass(frozen=True)
+class SceneFitting:
+    """How a scene is found. The latent's prior is the Gaussian of the training latents."""
+
+    steps: int = 120
+    """Adam steps on the latent."""
+    rays: int = 512
+    """Pixels drawn in each step."""
+    rate: float = 0.1
+    """Of the latent's steps, in standard deviations of the training latents."""
+    pull: float = 0.004
+    """Weight of the latent's squared distance to the training latents against the error of one view."""
+    weight_steps: int = 0
+    """Adam steps on the scene's own network afterwards; 0 to leave what its latent mixes."""
+    weight_rate: float = 1e-3
+    """Of those steps."""
+    weight_pull: float = 0.3
+    """Weight of the network's squared distance to what the latent mixes, against the error of one view."""
+    seed: int = 0
+    """Of the pixels drawn."""
+
+
+@dataclass(frozen=True)
+class FittedScene:
+    """What was found of one scene.
+
+    Attributes:
+        name: of the instance.
+        latent: `[h]`.
+        networks: of the scene: mixed by `latent`, or its own.
+        views: pictures that were not fitted `[v, height, width, 3]` in [0, 1]; fitted ones where none was held out.
+        made: the field's own of the same cameras.
+        psnr: in dB, over `views`.
+    """
+
+    name: str
+    latent: Tensor
+    networks: InstanceNetworks
+    views: Tensor
+    made: Tensor
+    psnr: float
+
+
+class TargetViews:
+    """Views as the field's renderer sees them: on its device, no finer than its own, in its world.
+
+    Args:
+        views: of one object.
+        signal: the field's.
+        device: the field's.
+
+    Raises:
+        DataError: the object is not at the origin, or the cameras stand much nearer or farther than the run's.
+    """
+
+    def __init__(self, views: PosedViews, signal: SceneSignal, device: torch.device | str) -> None:
+        beside = views.beside_the_origin()
+        if beside:
+            raise DataError(
+                f"{views.name}: the origin is outside {len(beside)} of {len(views)} views; "
+                "move the cameras so that the object is at the origin, z up"
+            )
+        nearest, farthest = (share * signal.camera_distance for share in DISTANCES)
+        if not nearest <= views.distance <= farthest:
+            ours, theirs = signal.camera_distance, views.distance
+            raise DataError(
+                f"{views.name}: cameras stand {theirs:.3g} from the origin, the run's {ours:.3g}; "
+                f"pass --scale {ours / theirs:.3g} to bring them as near, or --normalise"
+            )
+        self.name, self.signal = views.name, signal
+        pictures = torch.from_numpy(views.pictures).to(device)
+        height, width = pictures.shape[1:3]
+        share = min(1.0, signal.height / height)
+        self.height, self.width = round(height * share), round(width * share)
+        scale = torch.tensor([self.width / width, self.height / height]).repeat(2)
+        self.intrinsics = (torch.from_numpy(views.intrinsics) * scale).to(device)
+        self.cameras = torch.from_numpy(views.camera_to_worlds).to(device)
+        if share < 1.0:
+            planes = pictures.permute(0, 3, 1, 2).float()
+            smaller = nn.functional.interpolate(planes, (self.height, self.width), mode="area")
+            pictures = smaller.permute(0, 2, 3, 1).round().byte()
+        self.pictures = pictures
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def draw(self, views: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Origins, directions and colours in [0, 1], each `[1, count, 3]`, of pixels drawn from `views` `[v]`."""
+        device = self.pictures.device
+        view, row, column = (
+            torch.randint(high, (count,), generator=generator).to(device)
+            for high in (len(views), self.height, self.width)
+        )
+        view = views.to(device)[view]
+        poses = self.cameras[view]
+        directions = pixel_directions(torch.stack([row, column], dim=-1), self.intrinsics[view], poses)
+        colors = self.pictures[view, row, column].float() / 255.0
+        return poses[None, :, :, 3], directions[None], colors[None]
+
+    def truth(self, views: Tensor) -> Tensor:
+        """Pictures `[v, height, width, 3]` in [0, 1]."""
+        return self.pictures[views.to(self.pictures.device)].float() / 255.0
+
+    def rendered(self, networks: InstanceNetworks, views: Tensor) -> Tensor:
+        """What one scene's network shows from the same cameras, as `truth`."""
+        size = (self.height, self.width)
+        pictures = [
+            self.signal.render_view(networks, self.cameras[view], self.intrinsics[view], *size).color[0]
+            for view in views.tolist()
+        ]
+        return torch.stack(pictures)
+
+
+def mean_psnr(made: Tensor, truth: Tensor) -> float:
+    """In dB of pictures `[v, height, width, 3]` in [0, 1], mean over pictures."""
+    return float(-10.0 * (made - truth).square().mean((1, 2, 3)).clamp(min=1e-8).log10().mean())
+
+
+@torch.no_grad()
+def nearest_training_scene(
+    field: GenerativeField, target: TargetViews, views: Tensor, rays: int = 512, seed: int = 0
+) -> int:
+    """The training scene whose renders match `views` `[v]` of `target` best, judged by `rays` pixels."""
+    origins, directions, colors = target.draw(views, rays, torch.Generator().manual_seed(seed))
+    errors = []
+    for latent in field.latents:
+        made = target.signal.render_rays(field.instance(latent), origins, directions).color
+        errors.append((made.clamp(0.0, 1.0) - colors).square().mean())
+    return int(torch.stack(errors).argmin())
+
+
+def fit_latent(field: GenerativeField, target: TargetViews, views: Tensor, fitting: SceneFitting) -> Tensor:
+    """The latent `[h]` that explains `views` `[v]` of `target` and lies near the training latents.
+
+    Maximum a posteriori in whitened coordinates; the fewer the views, the more the training latents count.
+    """
+    mean, spread = _gaussian(field.latents)
+    whitened = nn.Parameter(torch.zeros_like(mean))
+
+    def networks() -> InstanceNetworks:
+        return field.modulation.instance((mean + spread @ whitened)[None])
+
+    def penalty() -> Tensor:
+        return fitting.pull / len(views) * whitened.square().mean()
+
+    _minimise([whitened], networks, penalty, target, views, fitting, fitting.steps, fitting.rate)
+    return (mean + spread @ whitened).detach()
+
+
+def fit_weights(
+    field: GenerativeField, target: TargetViews, views: Tensor, latent: Tensor, fitting: SceneFitting
+) -> InstanceNetworks:
+    """The network of `latent` `[h]`, its own weights fitted further to `views` `[v]` of `target`."""
+    mixed = field.instance(latent)
+    weights = [nn.Parameter(weight.clone()) for weight in mixed.weights]
+    biases = [nn.Parameter(bias.clone()) for bias in mixed.biases]
+
+    def networks() -> InstanceNetworks:
+        return replace(mixed, weights=tuple(weights), biases=tuple(biases))
+
+    def penalty() -> Tensor:
+        pairs = zip(weights + biases, mixed.weights + mixed.biases, strict=True)
+        return fitting.weight_pull / len(views) * torch.stack([(own - old).square().sum() for own, old in pairs]).sum()
+
+    parameters = weights + biases
+    _minimise(parameters, networks, penalty, target, views, fitting, fitting.weight_steps, fitting.weight_rate)
+    return replace(mixed, weights=tuple(w.detach() for w in weights), biases=tuple(b.detach() for b in biases))
+
+
+def _minimise(
+    parameters: list[nn.Parameter],
+    networks: Callable[[], InstanceNetworks],
+    penalty: Callable[[], Tensor],
+    target: TargetViews,
+    views: Tensor,
+    fitting: SceneFitting,
+    steps: int,
+    rate: float,
+) -> None:
+    optimizer = torch.optim.Adam(parameters, lr=rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
+    generator = torch.Generator().manual_seed(fitting.seed)
+    for _ in range(steps):
+        origins, directions, colors = target.draw(views, fitting.rays, generator)
+        jitter = torch.rand(1, fitting.rays, target.signal.samples_per_ray, generator=generator).to(colors.device)
+        errors, _ = target.signal.rays_error(networks(), origins, directions, colors, jitter)
+        loss = errors.mean() + penalty()
+        optimizer.zero_grad()
+        loss.backward(inputs=parameters)
+        optimizer.step()
+        schedule.step()
+
+
+def _gaussian(latents: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean `[h]` and a square root `[h, h]` of the covariance, which few latents give only in part."""
+    mean = latents.mean(0)
+    count, dimensions = latents.shape
+    if count < 2:
+        return mean, torch.eye(dimensions, device=latents.device)
+    covariance = torch.cov(latents.T)
+    shrunk = torch.lerp(covariance, covariance.diag().diag(), dimensions / (dimensions + count))
+    variances, directions = torch.linalg.eigh(shrunk)
+    return mean, directions * variances.clamp(min=DEAD * float(variances.max())).sqrt()
+
+
+def find_scene(
+    field: GenerativeField, target: TargetViews, views: Tensor, judged: Tensor, fitting: SceneFitting
+) -> FittedScene:
+    """Fit one scene to `views` `[v]` of `target` and judge it by others, `judged`, or by the same if there are none."""
+    judged = judged if len(judged) else views
+    latent = fit_latent(field, target, views, fitting)
+    networks = fit_weights(field, target, views, latent, fitting) if fitting.weight_steps else field.instance(latent)
+    made, truth = target.rendered(networks, judged).cpu(), target.truth(judged).cpu()
+    return FittedScene(target.name, latent.cpu(), networks, truth, made, mean_psnr(made, truth))
+
+
+def signal_of_scenes(field: GenerativeField) -> SceneSignal:
+    """The signal of a field of scenes.
+
+    Raises:
+        ConfigError: a field of another kind.
+    """
+    if not isinstance(field.signal, SceneSignal):
+        raise ConfigError(f"a field of kind '{field.signal.kind}' has no views; pass data of its own modality")
+    return field.signal
+
+
+def fit_scenes(field: GenerativeField, data: Path, count: int, held_out: int, seed: int = 0) -> list[FittedScene]:
+    """Fit a latent to each of the first `count` instances of a folder of scenes.
+
+    Args:
+        field: of scenes.
+        data: as `list_instances` reads it, its cameras as the field's own.
+        count: how many instances at most.
+        held_out: views of each to judge by, evenly spread, not fitted; at most all but one.
+        seed: of the pixels drawn.
+
+    Raises:
+        ConfigError: not a field of scenes.
+        DataError: as `list_instances`, `read_posed_views` and `TargetViews`.
+    """
+    signal, fitting = signal_of_scenes(field), SceneFitting(seed=seed)
+    scenes = []
+    for path in track(list_instances(data, None, "train")[:count], "Fitting scenes"):
+        target = TargetViews(read_posed_views(path, signal.reading), signal, field.device)
+        fitted, judged = (
+            torch.from_numpy(part) for part in split_views(len(target), min(held_out, len(target) - 1), path)
+        )
+        scenes.append(find_scene(field, target, fitted, judged, fitting))
+    return scenes

@@ -1,0 +1,170 @@
+"""Evaluation of a run: its own figures, nothing from training data unless it says so, results kept while they hold."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from mnif_core import GenerativeField, ImageTrainer, VoxelTrainer
+from mnif_core.cli import main
+from mnif_core.data.image_files import load_images
+from mnif_core.evaluation.efficiency import peak_memory
+from mnif_core.evaluation.evaluation import CLOSEST_PICTURES, NOISE, REAL, SAMPLES, draw, evaluate
+from mnif_core.evaluation.evaluation_config import EvaluationConfig
+from mnif_core.evaluation.image_evaluation import ImageSubject
+from mnif_core.evaluation.metrics.extractors import Extractor, module_extractor
+from mnif_core.evaluation.splits import splits
+from mnif_core.signals.images import ImageObservations
+from mnif_core.signals.voxels import VoxelSignal
+from tests.core.test_cli import save_field
+
+SETTINGS: dict[str, Any] = {"fit_length": 60, "prior_length": 40, "device": "cpu"}
+FRECHET = "Frechet distance (efficientnet-lite0)"
+KERNEL = "kernel distance (efficientnet-lite0)"
+
+
+def balls() -> np.ndarray:
+    points = VoxelSignal(16).grid().numpy()
+    rng = np.random.default_rng(0)
+    return np.stack(
+        [
+            (np.linalg.norm(points - rng.uniform(-0.2, 0.2, 3), axis=1) < rng.uniform(0.3, 0.7)).reshape(16, 16, 16)
+            for _ in range(60)
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("images")
+    np.save(folder / "set.npy", load_images(None, 16).images[:60].numpy())
+    ImageTrainer(folder / "set.npy", output_dir=folder / "run", resolution=16, **SETTINGS).fit()
+    return folder / "run", folder / "set.npy"
+
+
+@pytest.fixture(scope="module")
+def voxels(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("voxels")
+    np.save(folder / "set.npy", balls())
+    settings = SETTINGS | {"fit_length": 800, "prior_length": 300}
+    VoxelTrainer(folder / "set.npy", output_dir=folder / "run", **settings).fit()
+    return folder / "run", folder / "set.npy"
+
+
+def evaluated(run: Path, data: Path, *options: str) -> dict[str, Any]:
+    assert main(["evaluate", str(run), "--data", str(data), *options]) == 0
+    return json.loads((run / "evaluation.json").read_text())["figures"]
+
+
+def tiny_extractor() -> Extractor:
+    return module_extractor("mean colour", torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten()))
+
+
+def test_images(images: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    run, data = images
+    figures = evaluated(run, data)
+    summary = json.loads((run / "summary.json").read_text())
+    test = figures["reconstruction, test"]
+    assert test["instances"] == summary["unseen_instances"] == 6
+    assert round(test["PSNR"], 4) == summary["unseen_psnr"], "the trainer's own number"
+    assert test["MSE"] == pytest.approx(10 ** (-test["PSNR"] / 10), rel=0.5)
+    assert figures["generation"]["against"] == "54 train images" and figures["generation"]["samples"] == 64
+    assert "FID" not in json.dumps(figures) and "KID" not in json.dumps(figures)
+    for distance in (FRECHET, KERNEL):
+        order = [figures[name][distance] for name in (REAL, SAMPLES, NOISE)]
+        assert order == sorted(order)
+    shown = capsys.readouterr().out
+    assert "features: efficientnet-lite0, bilinear resize to 160, not quantised" in shown
+    assert all((run / name).stat().st_size > 1000 for name in CLOSEST_PICTURES)
+
+
+def test_a_part_is_made_anew_only_where_what_it_follows_from_has_changed(
+    images: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, data = images
+    evaluated(run, data)
+    capsys.readouterr()
+    evaluated(run, data)
+    assert capsys.readouterr().out.count(": unchanged") == 4
+    evaluated(run, data, "--samples", "20")
+    shown = capsys.readouterr().out
+    assert shown.count(": unchanged") == 2 and "reconstruction, test: unchanged" in shown
+    (run / CLOSEST_PICTURES[0]).unlink()
+    evaluated(run, data, "--samples", "20")
+    assert "memorisation: unchanged" not in capsys.readouterr().out
+    array = np.load(data)
+    array[-1] = 255 - array[-1]
+    changed = data.with_name("changed") / "set.npy"  # of the same name, so that instances are called the same
+    changed.parent.mkdir(exist_ok=True)
+    np.save(changed, array)
+    capsys.readouterr()
+    evaluated(run, changed)
+    assert "unchanged" not in capsys.readouterr().out
+
+
+def test_test_data_that_lie_apart(
+    images: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, data = images
+    np.save(tmp_path / "test.npy", load_images(None, 16).images[60:70].numpy())
+    figures = evaluated(run, data, "--test-data", str(tmp_path / "test.npy"), "--output", str(tmp_path))
+    figures = json.loads((tmp_path / "evaluation.json").read_text())["figures"]
+    assert figures["reconstruction, test"]["instances"] == 10
+    assert figures["reconstruction, held out"]["instances"] == 6
+    capsys.readouterr()
+    assert main(["evaluate", str(run), "--data", str(data), "--test-data", str(data)]) == 1
+    assert "pass other --test-data" in capsys.readouterr().err
+
+
+def test_solids(voxels: tuple[Path, Path]) -> None:
+    run, data = voxels
+    figures = evaluated(run, data)
+    summary = json.loads((run / "summary.json").read_text())
+    test = figures["reconstruction, test"]
+    assert round(test["IoU near surfaces"], 4) == summary["unseen_iou"], "the trainer's own number"
+    assert test["IoU of grids"] == summary["unseen_grid_iou"]
+    assert figures["generation"]["against"] == "6 of 6 test shapes" and figures["generation"]["samples"] == 6
+    assert figures[REAL]["against"] == "27 train shapes"
+    # six test balls cannot tell good samples from other real balls, but both from noise
+    for figure in ("MMD", "1-NNA"):
+        assert max(figures[REAL][figure], figures[SAMPLES][figure]) < figures[NOISE][figure]
+    assert figures["memorisation"]["training instances"] == 54
+    assert all((run / name).exists() for name in CLOSEST_PICTURES)
+
+
+def untrained(tmp_path: Path) -> tuple[GenerativeField, ImageSubject]:
+    field = GenerativeField.load(save_field("image", tmp_path / "run") / "field")
+    pictures = torch.randint(0, 255, (8, 8, 8, 3), dtype=torch.uint8)
+    parts = splits(field.names, ImageObservations(pictures, [f"item_{i}" for i in range(8)]))
+    return field, ImageSubject(field, parts, tiny_extractor())
+
+
+def test_any_network_may_extract_features(tmp_path: Path) -> None:
+    _, subject = untrained(tmp_path)
+    figures = evaluate(subject, subject.extractor, EvaluationConfig(samples=9), tmp_path)
+    assert figures["generation"]["Frechet distance (mean colour)"] > 0
+    parts = json.loads((tmp_path / "evaluation.json").read_text())["parts"]
+    assert parts["generation"]["settings"]["preprocessing"] == "no resize, not quantised"
+
+
+def test_samples_are_those_of_the_field_however_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    field, _ = untrained(tmp_path)
+    monkeypatch.setattr("mnif_core.evaluation.evaluation.DRAWN", 4)
+    drawn = draw(field, 10, EvaluationConfig(seed=3))
+    torch.testing.assert_close(drawn[:4], field.sample_latents(4, seed=3))
+    assert len(drawn) == 10 and len(drawn.unique(dim=0)) == 10
+
+
+def test_memory_does_not_grow_with_the_samples(tmp_path: Path) -> None:
+    field, subject = untrained(tmp_path)
+    field.signal = type(field.signal)(32, 32)
+    latents = field.latents.repeat(4000, 1)
+    with peak_memory(torch.device("cpu")) as peak:
+        features = subject._sample_features(latents)
+    assert features.shape == (20000, 12)
+    if "bytes" not in peak:
+        pytest.skip("this system does not tell a process's peak memory (no /proc/self/clear_refs)")
+    assert peak["bytes"] < 20000 * 32 * 32 * 3 * 4 / 4, "a quarter of what the pictures take together"
