@@ -10,8 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from mnif_core.errors import CheckpointError, ConfigError
-from mnif_core.files.picture_files import checked_background
+from mnif_core.errors import CheckpointError
 from mnif_core.files.stored_config import from_json, parse_json, shown
 from mnif_core.files.tensor_file import built, read_tensors
 from mnif_core.latents.fitter import LatentFitter
@@ -21,12 +20,9 @@ from mnif_core.networks.hypernetwork import HypernetworkConfig
 from mnif_core.networks.mixture import MixtureConfig
 from mnif_core.networks.modulation import Modulation, ModulationConfig
 from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
-from mnif_core.signals.images import ImageSignal
-from mnif_core.signals.scenes import SceneSignal
-from mnif_core.signals.voxels import VoxelSignal
+from mnif_core.signals.kinds import SIGNALS
+from mnif_core.signals.protocol import Signal
 
-Signal = ImageSignal | VoxelSignal | SceneSignal
-SIGNALS: dict[str, type[Signal]] = {signal.kind: signal for signal in (ImageSignal, VoxelSignal, SceneSignal)}
 MODULATIONS: dict[str, type[ModulationConfig]] = {
     config.kind: config for config in (MixtureConfig, FunctaConfig, HypernetworkConfig)
 }
@@ -68,8 +64,6 @@ def read_field_folder(folder: Path, device: torch.device | str = "cpu") -> Store
     path = folder / "config.json"
     settings = _settings(path)
     signal = _of_kind(SIGNALS, settings.signal, f"{path}: signal")
-    if isinstance(signal, ImageSignal):
-        _require_colour(signal, path)
     modulation_config = _of_kind(MODULATIONS, settings.modulation, f"{path}: modulation")
     if (modulation_config.in_dim, modulation_config.out_dim) != (signal.in_dim, signal.out_dim):
         raise CheckpointError(
@@ -119,13 +113,6 @@ def _of_kind(kinds: dict[str, type[Kind]], given: dict[str, Any], where: str) ->
     if not isinstance(kind, str) or kind not in kinds:
         raise CheckpointError(f"{where}.kind is {shown(kind)}, not one of {', '.join(kinds)}; restore the file")
     return from_json(kinds[kind], {name: value for name, value in given.items() if name != "kind"}, where)
-
-
-def _require_colour(signal: ImageSignal, path: Path) -> None:
-    try:
-        checked_background(signal.background)
-    except ConfigError as error:
-        raise CheckpointError(f"{path}: {error}") from error
 
 
 def _renamed(name: str) -> str:

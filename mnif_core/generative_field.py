@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from mnif_core.errors import ConfigError
-from mnif_core.field_folder import FITTED, FORMAT, VERSION, Signal, read_field_folder
+from mnif_core.field_folder import FITTED, FORMAT, VERSION, read_field_folder
 from mnif_core.latents.fitter import LatentFitter
 from mnif_core.latents.geometry import bilinear, truncate
 from mnif_core.latents.neighbours import Sampler, sample_between_neighbours
@@ -27,7 +27,7 @@ from mnif_core.networks.kernels.dispatch import Implementation
 from mnif_core.networks.modulation import Modulation
 from mnif_core.prior.latent_prior import LatentPrior
 from mnif_core.signals.observations import Observations
-from mnif_core.signals.scenes import SceneSignal
+from mnif_core.signals.protocol import Signal
 
 INSTANCES = 64  # whose latents are fitted at once: bounds memory
 
@@ -188,9 +188,7 @@ class GenerativeField:
         Raises:
             ConfigError: not a field of scenes.
         """
-        if not isinstance(self.signal, SceneSignal):
-            raise ConfigError(f"a field of kind '{self.signal.kind}' has no cameras; use decode")
-        return self.signal.render_view(self.instance(latents), camera_to_world, intrinsics, height, width).color
+        return self.signal.view(self.instance(latents), camera_to_world, intrinsics, height, width)
 
     def save(self, folder: Path | str) -> Path:
         """Write the folder, replacing an older one only when the new one is complete."""

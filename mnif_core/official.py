@@ -16,7 +16,6 @@ import yaml
 from torch import Tensor
 
 from mnif_core.errors import CheckpointError
-from mnif_core.field_folder import Signal
 from mnif_core.files.stored_config import Between, Depth, Pixels, Positive, Width, checked
 from mnif_core.files.tensor_file import built, require_sound, unallocated
 from mnif_core.generative_field import GenerativeField
@@ -26,6 +25,7 @@ from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
 from mnif_core.presets import DIMENSIONS
 from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
 from mnif_core.signals.images import ImageSignal
+from mnif_core.signals.protocol import Signal
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.signals.voxels import VoxelSignal
 

@@ -18,8 +18,7 @@ from mnif_core.networks.mixture import CoefficientPolicy, MixtureConfig
 from mnif_core.networks.modulation import ModulationConfig
 from mnif_core.prior.latent_prior import PriorConfig
 
-Modality = Literal["image", "voxel", "scene"]
-DIMENSIONS: dict[Modality, tuple[int, int]] = {"image": (2, 3), "voxel": (3, 1), "scene": (3, 4)}
+DIMENSIONS: dict[str, tuple[int, int]] = {"image": (2, 3), "voxel": (3, 1), "scene": (3, 4)}
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,8 @@ class StageConfig:
 class Preset:
     """Everything that decides a run, but for data and seed."""
 
-    modality: Modality
+    modality: str
+    """Kind of signal."""
     modulation: ModulationConfig
     fitting: FittingConfig
     stage_1: StageConfig
@@ -67,7 +67,7 @@ class Preset:
 
 
 def _mixture(
-    modality: Modality,
+    modality: str,
     shape: tuple[int, int, int, int],
     w0: float = 30.0,
     coefficients: CoefficientPolicy = "latent",
@@ -78,7 +78,7 @@ def _mixture(
     return MixtureConfig(in_dim, out_dim, layers, width, bases, latent, coefficients, w0, output)  # type: ignore[arg-type]
 
 
-def _published(modality: Modality, modulation: ModulationConfig, epochs: int, **other: object) -> Preset:
+def _published(modality: str, modulation: ModulationConfig, epochs: int, **other: object) -> Preset:
     """A.2 and A.3. Where the paper is silent, the authors' scripts: w0, sigma, learned rates, schedule of the noise.
 
     Their rates, uniform in 0.005 to 0.1 and divided by the batch of 32, start here at their mean, 0.0525 / 32.
@@ -98,7 +98,7 @@ def _published(modality: Modality, modulation: ModulationConfig, epochs: int, **
     )
 
 
-def _paper(modality: Modality, shape: tuple[int, int, int, int], epochs: int, **other: object) -> Preset:
+def _paper(modality: str, shape: tuple[int, int, int, int], epochs: int, **other: object) -> Preset:
     w0 = 50.0 if modality == "voxel" and shape[1] == 64 else 30.0
     return _published(modality, _mixture(modality, shape, w0), epochs, **other)
 
@@ -193,7 +193,7 @@ PRESETS: dict[str, Preset] = {
 }
 
 
-def preset(name: str, modality: Modality) -> Preset:
+def preset(name: str, modality: str) -> Preset:
     """The preset `name`.
 
     Raises:

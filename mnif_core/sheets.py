@@ -2,30 +2,16 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from mnif_core.field_folder import Signal
 from mnif_core.files.atomic import whole_file
 from mnif_core.generative_field import GenerativeField
-from mnif_core.networks.instance_networks import InstanceNetworks
-from mnif_core.signals.images import ImageSignal
-from mnif_core.signals.observations import Observations
-from mnif_core.signals.scenes import SceneSignal
-from mnif_core.signals.voxels import VoxelObservations, VoxelSignal, grid_mesh
-
-if TYPE_CHECKING:
-    import trimesh
 
 TILE, GUTTER, FRAME = 128, 2, 3
 GREEN = (0.1, 0.7, 0.2)
-SHAPE_COLOUR = (0.45, 0.55, 0.70)
-AZIMUTH, ELEVATION = 0.7, 0.45  # radians, of the camera that shows shapes
-SHAPE_SCALE = 0.72  # shapes fill a cube, whose corners a camera at distance 1.3 would cut off
 
 
 def tiles(field: GenerativeField, latents: Tensor, resolution: int | None = None) -> Tensor:
@@ -36,18 +22,7 @@ def tiles(field: GenerativeField, latents: Tensor, resolution: int | None = None
         latents: `[n, h]`.
         resolution: side of images and views in pixels, of grids in cells; none for the data's.
     """
-    return pictures_of(field.signal, field.instance(latents), resolution)
-
-
-def pictures_of(signal: Signal, networks: InstanceNetworks, resolution: int | None = None) -> Tensor:
-    """One picture of each of `networks`, as `tiles`."""
-    if isinstance(signal, ImageSignal):
-        pictures = signal.decode(networks, resolution, resolution)
-        return pictures.expand(*pictures.shape[:3], 3).cpu()
-    if isinstance(signal, SceneSignal):
-        camera = signal.orbit(1)[0]
-        return signal.render_view(networks, camera, height=resolution, width=resolution).color.cpu()
-    return torch.stack([mesh_picture(mesh) for mesh in signal.meshes(networks, resolution)])
+    return field.signal.draw(field.instance(latents), resolution).pictures
 
 
 def write_instances(
@@ -62,41 +37,15 @@ def write_instances(
 
     The pictures numbered `marked` are framed.
     """
-    if isinstance(field.signal, VoxelSignal):
-        meshes = field.signal.meshes(field.instance(latents), resolution)
+    drawing = field.signal.draw(field.instance(latents), resolution)
+    if drawing.meshes is not None:
         folder = path.with_suffix("")
         folder.mkdir(parents=True, exist_ok=True)
-        for index, mesh in enumerate(meshes):
+        for index, mesh in enumerate(drawing.meshes):
             mesh.export(folder / f"{index:04d}.ply")
-        print(f"{len(meshes)} meshes in {folder}")
-        pictures = [mesh_picture(mesh) for mesh in meshes]
-    else:
-        pictures = list(tiles(field, latents, resolution))
+        print(f"{len(drawing.meshes)} meshes in {folder}")
+    pictures = list(drawing.pictures)
     print(f"{len(pictures)} pictures on {save_png(arrange(pictures, columns, marked), path)}", flush=True)
-
-
-def true_tiles(observations: Observations, index: Tensor) -> Tensor | None:
-    """The data's own pictures of the instances `index` `[n]`, as `tiles`; none of shapes known at points only."""
-    if isinstance(observations, VoxelObservations):
-        grids = observations.grids(index)
-        return None if grids is None else torch.stack([mesh_picture(grid_mesh(grid.numpy())) for grid in grids])
-    signal: ImageSignal = observations.signal
-    values = observations.observe(index)[1].cpu() * 0.5 + 0.5
-    pictures = values.unflatten(1, (signal.height, signal.width))
-    return pictures.expand(*pictures.shape[:3], 3)
-
-
-def mesh_picture(mesh: "trimesh.Trimesh") -> Tensor:
-    """A solid seen from above its front: `[128, 128, 3]` in [0, 1], white where it is empty."""
-    from mnif_core.meshes.raycast import ColouredMesh, render_views
-    from mnif_core.rendering.cameras import look_at_origin_opencv
-
-    if len(mesh.faces) == 0:
-        return torch.ones(TILE, TILE, 3)
-    colours = np.broadcast_to(SHAPE_COLOUR, (len(mesh.faces), 3))
-    drawn = ColouredMesh(np.asarray(mesh.vertices) * SHAPE_SCALE, mesh.vertex_normals, mesh.faces, colours)
-    picture = render_views(drawn, look_at_origin_opencv(AZIMUTH, ELEVATION)[None], TILE)[0]
-    return torch.from_numpy(picture).float() / 255.0
 
 
 def beside(left: Tensor, right: Tensor) -> list[Tensor]:

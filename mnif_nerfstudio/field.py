@@ -9,7 +9,8 @@ from torch import Tensor
 from mnif_core.latents.inner_loop import LatentTable
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
-from mnif_core.signals.scenes import DENSITIES, SceneSignal
+from mnif_core.signals.scene_rays import DENSITIES
+from mnif_core.signals.scenes import SceneSignal
 from mnif_core.unseen.saved_scenes import StoredScene
 from mnif_nerfstudio.shown_network import ShownNetwork
 

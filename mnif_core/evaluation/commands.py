@@ -6,23 +6,16 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from mnif_core.data.demo.car_scenes import default_demo_root, make_demo_cars, make_demo_test_cars
 from mnif_core.errors import ConfigError
 from mnif_core.evaluation.efficiency import table
-from mnif_core.evaluation.evaluation import CLOSEST_PICTURES, EvaluationConfig, Subject, evaluate
-from mnif_core.evaluation.image_evaluation import ImageSubject
-from mnif_core.evaluation.metrics.extractors import Extractor, inception_extractor, offline_extractor
-from mnif_core.evaluation.scene_evaluation import SceneSubject
-from mnif_core.evaluation.splits import scene_splits, splits
-from mnif_core.evaluation.voxel_evaluation import VoxelSubject
+from mnif_core.evaluation.evaluation import CLOSEST_PICTURES, EvaluationConfig, evaluate
+from mnif_core.evaluation.metrics.extractors import inception_extractor, offline_extractor
+from mnif_core.evaluation.subjects import read_subject
 from mnif_core.extras import require
 from mnif_core.files.atomic import whole_file, write_json
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.mixture import MixtureSiren
 from mnif_core.networks.orthogonality import basis_similarity
-from mnif_core.signals.images import ImageSignal
-from mnif_core.signals.scenes import SceneSignal
-from mnif_core.unseen.reconstruction import load_observations
 
 
 def evaluate_run(
@@ -37,7 +30,7 @@ def evaluate_run(
     """Write `evaluation.json` and pictures of the closest pairs into `folder`, print the figures as a table."""
     device = field.device
     extractor = offline_extractor(device) if inception is None else inception_extractor(inception, device)
-    subject = _subject(field, data, test_data, config, extractor, skip_bad)
+    subject = read_subject(field, data, test_data, config, extractor, skip_bad)
     figures = evaluate(subject, extractor, config, folder)
     shown = Table("", "", title=f"{len(field.latents)} training instances")
     for group, values in figures.items():
@@ -49,28 +42,6 @@ def evaluate_run(
     print(f"features: {extractor.name}, {extractor.preprocessing}")
     pictures = [str(folder / name) for name in CLOSEST_PICTURES if (folder / name).exists()]
     print(" | ".join([str(folder / "evaluation.json"), *pictures]), flush=True)
-
-
-def _subject(
-    field: GenerativeField,
-    data: Path | None,
-    test_data: Path | None,
-    config: EvaluationConfig,
-    extractor: Extractor,
-    skip_bad: bool,
-) -> Subject:
-    if test_data is not None and data is not None and test_data.resolve() == data.resolve():
-        raise ConfigError(f"{test_data}: is the data that the run was trained on; pass other --test-data, or none")
-    if isinstance(field.signal, SceneSignal):
-        if data is None:
-            data = make_demo_cars(default_demo_root())
-            test_data = test_data or make_demo_test_cars()
-        return SceneSubject(field, *scene_splits(field.names, data, test_data), extractor, config)
-    test = None if test_data is None else load_observations(field, test_data, skip_bad)
-    parts = splits(field.names, load_observations(field, data, skip_bad), test)
-    if isinstance(field.signal, ImageSignal):
-        return ImageSubject(field, parts, extractor)
-    return VoxelSubject(field, parts, extractor)
 
 
 def efficiency(fields: dict[str, GenerativeField], device: torch.device, output: Path | None) -> None:

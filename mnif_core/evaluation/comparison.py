@@ -16,20 +16,19 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.tensorboard import SummaryWriter
 
-from mnif_core.data.image_files import load_images
-from mnif_core.data.voxel_files import load_voxels
+from mnif_core.data.readers import read_observations
 from mnif_core.errors import ConfigError
 from mnif_core.evaluation.comparison_config import ComparisonConfig
-from mnif_core.evaluation.efficiency import counted, points_of
+from mnif_core.evaluation.efficiency import counted
 from mnif_core.evaluation.evaluation import EvaluationConfig, evaluate
-from mnif_core.evaluation.image_evaluation import ImageSubject
 from mnif_core.evaluation.metrics.extractors import offline_extractor
-from mnif_core.evaluation.voxel_evaluation import VoxelSubject
+from mnif_core.evaluation.subjects import subject_of
 from mnif_core.files.atomic import write_json
 from mnif_core.files.stored_config import parse_json
 from mnif_core.generative_field import GenerativeField
 from mnif_core.presets import PRESETS, Preset
-from mnif_core.sheets import arrange, save_png, tiles, true_tiles
+from mnif_core.sheets import arrange, save_png, tiles
+from mnif_core.signals.kinds import SIGNALS
 from mnif_core.signals.observations import Observations, split
 from mnif_core.training.loop import run_stage
 from mnif_core.training.stages import FieldStage, PriorStage
@@ -68,8 +67,8 @@ def compare(config: ComparisonConfig, device: torch.device, folder: Path) -> dic
     """
     _check(config)
     resolution = config.resolution or PRESETS[f"{config.modality}-tiny"].resolution
-    load = load_images if config.modality == "image" else load_voxels
-    train, unseen = split(load(config.data, resolution, config.skip_bad), HELD_OUT, config.seed)
+    signal = SIGNALS[config.modality].at_resolution(resolution)
+    train, unseen = split(read_observations(signal, config.data, config.skip_bad), HELD_OUT, config.seed)
     rows: dict[str, dict[str, Any]] = {}
     for name in config.modulations:
         preset = preset_of(config, name)
@@ -147,10 +146,9 @@ def _run(
     field.save(folder / "field")
     extractor = offline_extractor(device)
     parts = {"train": train, "test": unseen}
-    subject = ImageSubject if config.modality == "image" else VoxelSubject
     drawn = EvaluationConfig(samples=config.samples, seed=config.seed)
-    figures = evaluate(subject(field, parts, extractor), extractor, drawn, folder)
-    cost = counted(preset.modulation, points_of(field.signal))
+    figures = evaluate(subject_of(field, parts, extractor), extractor, drawn, folder)
+    cost = counted(preset.modulation, field.signal.points)
     return {
         "learnable": cost.learnable,
         "inference": cost.inference,
@@ -191,18 +189,19 @@ def _finished(folder: Path, key: dict[str, Any]) -> dict[str, Any] | None:
     return dict(known["row"])
 
 
-def _columns(rows: dict[str, dict[str, Any]], modality: str) -> list[tuple[str, str]]:
+def _columns(rows: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
     """Groups and names of the figures in the table; all others are in the JSON."""
+    figures = next(iter(rows.values()))["figures"]
     columns = [("reconstruction, train", "PSNR"), ("reconstruction, test", "PSNR")]
-    if modality == "voxel":
+    if "IoU of grids" in figures.get("reconstruction, test", {}):
         columns.append(("reconstruction, test", "IoU of grids"))
     wanted = ("FID", "precision", "recall", "COV", "MMD", "1-NNA")
-    generation = next(iter(rows.values()))["figures"].get("generation", {})
+    generation = figures.get("generation", {})
     return columns + [("generation", name) for name in generation if name in wanted or name.startswith("Frechet")]
 
 
 def _print(rows: dict[str, dict[str, Any]], config: ComparisonConfig) -> None:
-    columns = _columns(rows, config.modality)
+    columns = _columns(rows)
     heads = [
         f"{name}, {group.removeprefix('reconstruction, ')}" if "recon" in group else name for group, name in columns
     ]
@@ -226,7 +225,7 @@ def _print(rows: dict[str, dict[str, Any]], config: ComparisonConfig) -> None:
 
 def _sheet(rows: dict[str, dict[str, Any]], train: Observations, folder: Path) -> Path:
     """A row of the data's instances, and a row of samples for each modulation."""
-    real = true_tiles(train, torch.arange(min(SHOWN, len(train.names))))
+    real = train.pictures(torch.arange(min(SHOWN, len(train.names))))
     pictures = [] if real is None else list(real)
     for name in rows:
         field = GenerativeField.load(folder / name / "field")

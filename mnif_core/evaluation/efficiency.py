@@ -15,13 +15,10 @@ from typing import Any
 
 import torch
 
-from mnif_core.field_folder import Signal
-from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.networks.modulation import ModulationConfig
 from mnif_core.presets import PRESETS
-from mnif_core.signals.images import ImageSignal
-from mnif_core.signals.scenes import SceneSignal
-from mnif_core.signals.voxels import VoxelSignal
+from mnif_core.signals.kinds import SIGNALS
+from mnif_core.signals.protocol import Signal
 
 REPEATS = 5
 TOLERANCE = 0.02  # the paper's columns have two or three digits
@@ -70,14 +67,6 @@ class Cost:
     memory: int | None = None
 
 
-def points_of(signal: Signal) -> int:
-    """Points at which one picture, grid or view evaluates the field."""
-    if isinstance(signal, VoxelSignal):
-        return signal.resolution**3
-    samples = signal.samples_per_ray if isinstance(signal, SceneSignal) else 1
-    return signal.height * signal.width * samples
-
-
 def counted(config: ModulationConfig, points: int) -> Cost:
     """Parameters and multiply-adds of an instance's network at `points`; making it, once, is not counted."""
     macs = points * sum(o * i for o, i in config.layer_shapes)
@@ -86,7 +75,7 @@ def counted(config: ModulationConfig, points: int) -> Cost:
 
 def measured(config: ModulationConfig, signal: Signal, device: torch.device) -> Cost:
     """`counted`, with median time and peak memory of making one network and showing it."""
-    cost = counted(config, points_of(signal))
+    cost = counted(config, signal.points)
     if device.type == "cpu" and cost.macs > TOO_MANY:
         return cost
     modulation = config.build().to(device)
@@ -95,7 +84,7 @@ def measured(config: ModulationConfig, signal: Signal, device: torch.device) -> 
     def seconds() -> float:
         started = time.perf_counter()
         with torch.no_grad():
-            _show(modulation.instance(latent), signal)
+            signal.show(modulation.instance(latent))
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         return time.perf_counter() - started
@@ -104,13 +93,6 @@ def measured(config: ModulationConfig, signal: Signal, device: torch.device) -> 
         seconds()
     latency = median(seconds() for _ in range(REPEATS))
     return Cost(cost.learnable, cost.inference, cost.macs, latency, peak.get("bytes"))
-
-
-def _show(networks: InstanceNetworks, signal: Signal) -> None:
-    if isinstance(signal, SceneSignal):
-        signal.render_view(networks, signal.orbit(1)[0])
-    else:
-        signal.decode(networks)
 
 
 @contextmanager
@@ -148,12 +130,7 @@ def _status(name: str) -> int:
 
 def preset_signal(name: str) -> Signal:
     """What a preset's instance is shown as."""
-    preset = PRESETS[name]
-    if preset.modality == "image":
-        return ImageSignal(preset.resolution, preset.resolution, 3)
-    if preset.modality == "voxel":
-        return VoxelSignal(preset.resolution)
-    return SceneSignal(height=preset.resolution, width=preset.resolution, focal=131.25 / 128 * preset.resolution)
+    return SIGNALS[PRESETS[name].modality].at_resolution(PRESETS[name].resolution)
 
 
 def differs(cost: Cost, published: Published) -> list[str]:

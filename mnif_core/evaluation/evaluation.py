@@ -105,11 +105,6 @@ def draw(field: GenerativeField, count: int, config: EvaluationConfig) -> Tensor
     return torch.cat(parts)
 
 
-def decoded(field: GenerativeField, latents: Tensor) -> Iterator[Tensor]:
-    """What `latents` stand for, on the CPU, a chunk after the other."""
-    return (field.decode(chunk).cpu() for chunk in latents.split(CHUNK))
-
-
 def noise_pictures(count: int, height: int, width: int) -> Iterator[Tensor]:
     """Pictures of noise `[b, height, width, 3]`, `count` in all."""
     generator = torch.Generator().manual_seed(0)

@@ -8,9 +8,7 @@ from torch import Tensor
 
 from mnif_core.errors import ConfigError
 from mnif_core.generative_field import GenerativeField
-from mnif_core.rendering.cameras import spiral_opengl
 from mnif_core.sheets import arrange, save_png, write_instances
-from mnif_core.signals.scenes import SceneSignal
 
 
 def corner_numbers(names: Sequence[str], corners: Sequence[str]) -> list[int]:
@@ -54,12 +52,8 @@ def write_interpolation(
     if views == 1:
         write_instances(field, latents, path, columns=size, resolution=resolution, marked=marked)
         return
-    signal = field.signal
-    if not isinstance(signal, SceneSignal) or views < 1:
-        raise ConfigError(f"{views} views: choose 1; fields of scenes have more")
     grids = [
-        arrange(list(_seen(field, latents, camera, resolution)), size, marked)
-        for camera in spiral_opengl(views, signal.camera_distance)
+        arrange(list(_seen(field, latents, camera, resolution)), size, marked) for camera in field.signal.cameras(views)
     ]
     columns = max(1, round(views**0.5))
     print(f"{views} views of {len(latents)} scenes on {save_png(arrange(grids, columns), path)}", flush=True)

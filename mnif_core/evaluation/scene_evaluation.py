@@ -24,9 +24,8 @@ from mnif_core.evaluation.metrics.extractors import Extractor
 from mnif_core.evaluation.results import Figures
 from mnif_core.generative_field import GenerativeField
 from mnif_core.sheets import tiles
-from mnif_core.signals.scenes import SceneSignal
 from mnif_core.spread import spread_indices
-from mnif_core.unseen.scene_fitting import FittedScene, fit_scenes
+from mnif_core.unseen.scene_fitting import FittedScene, fit_scenes, signal_of_scenes
 
 HELD_OUT = 3  # views of an unseen scene to judge its latent by
 BATCH = 8  # views rendered before their features are taken
@@ -64,8 +63,7 @@ class SceneSubject:
         extractor: Extractor,
         config: EvaluationConfig,
     ) -> None:
-        assert isinstance(field.signal, SceneSignal)
-        self.field, self.signal, self.extractor, self.config = field, field.signal, extractor, config
+        self.field, self.signal, self.extractor, self.config = field, signal_of_scenes(field), extractor, config
         self.train = [read_instance(path, self.signal.reading) for path in train]
         self.unseen = [read_instance(path, self.signal.reading) for path in unseen]
         self.unseen_folders = list(unseen)

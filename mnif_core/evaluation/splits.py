@@ -1,14 +1,16 @@
 """Which instances a field was trained on, and which it has not seen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from mnif_core.data.scene_folders import list_instances
 from mnif_core.errors import DataError
 from mnif_core.official import is_numbered
 from mnif_core.signals.observations import Observations
 
-Split = dict[str, Observations]
+Known = TypeVar("Known", bound=Observations)
+Split = Mapping[str, Observations]
 
 
 def split_names(trained: Sequence[str], names: Sequence[str]) -> tuple[list[int], list[int]]:
@@ -33,7 +35,7 @@ def split_names(trained: Sequence[str], names: Sequence[str]) -> tuple[list[int]
     return [position[name] for name in trained], [i for i, name in enumerate(names) if name not in known]
 
 
-def splits(trained: Sequence[str], data: Observations, test: Observations | None = None) -> Split:
+def splits(trained: Sequence[str], data: Known, test: Known | None = None) -> dict[str, Known]:
     """Split data into `train`, in the order of the field's latents, and what it has not seen.
 
     Args:

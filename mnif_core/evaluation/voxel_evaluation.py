@@ -13,13 +13,12 @@ from rich.progress import track
 from torch import Tensor
 
 from mnif_core.evaluation.evaluation import CHUNK, FEW, NOISE, REAL, SAMPLES, memorisation
-from mnif_core.evaluation.image_evaluation import latents_of, observed
 from mnif_core.evaluation.metrics.extractors import Extractor
 from mnif_core.evaluation.metrics.shapes import POINTS, shape_scores
+from mnif_core.evaluation.picture_evaluation import latents_of, observed
 from mnif_core.evaluation.results import Figures
-from mnif_core.evaluation.splits import Split
 from mnif_core.generative_field import GenerativeField
-from mnif_core.sheets import tiles, true_tiles
+from mnif_core.sheets import tiles
 from mnif_core.signals.voxels import VoxelObservations, grid_mesh
 from mnif_core.unseen.reconstruction import grid_iou, scores
 
@@ -38,7 +37,7 @@ class VoxelSubject:
         extractor: of features of the solids' pictures, for memorisation.
     """
 
-    def __init__(self, field: GenerativeField, parts: Split, extractor: Extractor) -> None:
+    def __init__(self, field: GenerativeField, parts: dict[str, VoxelObservations], extractor: Extractor) -> None:
         self.field, self.extractor = field, extractor
         self.parts = parts
         self.splits = list(parts)
@@ -47,12 +46,12 @@ class VoxelSubject:
 
     def data(self) -> Iterator[Tensor | str]:
         """See `Subject.data`."""
-        grids = [part.bits for name in self.parts if (part := self._part(name)).bits is not None]
+        grids = (part.bits for part in self.parts.values())
         return chain(observed(self.parts), (bits for bits in grids if bits is not None))
 
     def reconstruction(self, split: str) -> dict[str, Any]:
         """See `Subject.reconstruction`."""
-        observations, field = self._part(split), self.field
+        observations, field = self.parts[split], self.field
         latents = latents_of(field, split, observations)
         errors = []
         chunks = torch.arange(len(latents)).split(CHUNK)
@@ -72,7 +71,7 @@ class VoxelSubject:
 
     def generation(self, latents: Tensor) -> Figures:
         """See `Subject.generation`. The yardstick's real shapes are two parts of the training shapes."""
-        references = self._true_clouds(self._part(self.against))
+        references = self._true_clouds(self.parts[self.against])
         if references is None:
             return {"generation": {"against": "nothing: the data know no whole grids"}}
         made = clouds(self._grids(latents), len(latents), "samples")
@@ -83,7 +82,7 @@ class VoxelSubject:
             "empty samples": f"{len(latents) - len(made)} of {len(latents)}",
         }
         figures |= shape_figures(references[:count], made[:count]) if count else {}
-        train = self._part("train")
+        train = self.parts["train"]
         count = min(YARDSTICK, len(train.names) // 2, len(made))
         if count == 0:
             return {"generation": figures}
@@ -106,11 +105,6 @@ class VoxelSubject:
         theirs = self.extractor.features(pictures, len(train), "training shapes")
         return memorisation(self.field, latents, (ours, theirs), self._training_pictures, folder)
 
-    def _part(self, name: str) -> VoxelObservations:
-        part = self.parts[name]
-        assert isinstance(part, VoxelObservations)
-        return part
-
     def _grids(self, latents: Tensor) -> Iterator[NDArray[np.float32]]:
         for chunk in latents.split(DECODED):
             yield from self.field.decode(chunk).cpu().numpy()
@@ -124,7 +118,7 @@ class VoxelSubject:
 
     def _training_pictures(self, index: Tensor) -> Tensor:
         """The data's own, or where they know points only the field's."""
-        real = true_tiles(self._part("train"), index)
+        real = self.parts["train"].pictures(index)
         return tiles(self.field, self.field.latents[index.to(self.field.device)]) if real is None else real
 
 

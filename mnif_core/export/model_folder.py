@@ -57,8 +57,10 @@ USE = {
     "voxel": "grids = field.sample(16, seed=0)  # [16, r, r, r] in [0, 1], inside from 0.5",
     "scene": "views = field.sample(16, seed=0)  # [16, 4 views, height, width, 3] in [0, 1]",
 }
+ANY_USE = "instances = field.sample(16, seed=0)"
 USE_WITHOUT_PRIOR = "instances = field.decode(field.latents[:16])"
-COMMANDS = {"image": [], "voxel": ["mnif export {0} solid.glb"], "scene": ["mnif export {0} scene.glb"]}
+COMMANDS = {"voxel": "mnif export {0} solid.glb", "scene": "mnif export {0} scene.glb"}
+ANY_COMMAND = "mnif export {0} latents.npz"
 
 
 def write_model_folder(field: GenerativeField, folder: Path, run: Path | None = None) -> None:
@@ -115,13 +117,13 @@ def _card(field: GenerativeField, name: str, alt: str, figures: dict[str, Any]) 
         **{name.replace("_", " "): f"{value:.4g}" for name, value in figures.items()},
     }
     commands = ["mnif sample {0} --count 16 --seed 1"] if sampled else []
-    commands += COMMANDS[kind] or ["mnif export {0} latents.npz"]
+    commands.append(COMMANDS.get(kind, ANY_COMMAND))
     return CARD.format(
         kind=kind,
         name=name,
         alt=alt,
         picture=PICTURE,
-        use=USE[kind] if sampled else USE_WITHOUT_PRIOR,
+        use=USE.get(kind, ANY_USE) if sampled else USE_WITHOUT_PRIOR,
         commands="\n".join(command.format("path/to/this/folder") for command in commands),
         rows="\n".join(f"| {fact} | {value} |" for fact, value in facts.items()),
         prior=", diffusion prior" if sampled else "",

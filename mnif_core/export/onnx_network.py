@@ -3,16 +3,17 @@
 Shape letters: p points, d coordinates, k values.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mnif_core.field_folder import Signal
 from mnif_core.files.atomic import whole_file
 from mnif_core.networks.instance_networks import InstanceNetworks
-from mnif_core.signals.images import ImageSignal
+from mnif_core.signals.protocol import Signal
 from mnif_core.signals.scenes import SceneSignal
 
 if TYPE_CHECKING:
@@ -33,13 +34,16 @@ MEANING = {
         "values: [red, green, blue, raw density]; color: RGB in [0, 1]; density: per unit length, at least 0",
     ),
 }
+"""Kind of signal -> what coordinates and values are."""
+ANY_MEANING = ("from -1 to 1", "values: in [-1, 1]; shown: the same in [0, 1]")
 
 
 def write_onnx(signal: Signal, network: InstanceNetworks, path: Path) -> None:
     """Write one instance network, with any number of points p.
 
     Input `coordinates` `[p, d]`; outputs `values` `[p, k]`, as the network gives them, and what they mean: `color`
-    `[p, 3]` in [0, 1] of images (`[p, k]`) and scenes, `density` `[p, 1]` of scenes, `occupancy` `[p, 1]` of solids.
+    `[p, 3]` in [0, 1] of images (`[p, k]`) and scenes, `density` `[p, 1]` of scenes, `occupancy` `[p, 1]` of solids;
+    `shown` `[p, k]` in [0, 1] of other kinds.
     The model's metadata say so too, and hold the signal's numbers.
 
     Args:
@@ -64,7 +68,8 @@ def write_onnx(signal: Signal, network: InstanceNetworks, path: Path) -> None:
             x = graph.add("Sin", [graph.add("Gemm", [x, weights, biases])], out)
         else:
             x = graph.add("Gemm", [x, weights, biases], out)
-    outputs = {"values": network.weights[-1].shape[1]} | _shown(graph, signal, network.weights[-1].shape[1])
+    channels = network.weights[-1].shape[1]
+    outputs = {"values": channels} | OUTPUTS.get(signal.kind, _shown)(graph, signal, channels)
     model = onnx.helper.make_model(
         onnx.helper.make_graph(
             graph.nodes,
@@ -77,7 +82,7 @@ def write_onnx(signal: Signal, network: InstanceNetworks, path: Path) -> None:
         ir_version=IR_VERSION,
         producer_name="mnif-nerfstudio",
     )
-    coordinates, values = MEANING[signal.kind]
+    coordinates, values = MEANING.get(signal.kind, ANY_MEANING)
     described = {
         "kind": signal.kind,
         "coordinates": coordinates,
@@ -115,12 +120,13 @@ class _Graph:
         return output
 
 
-def _shown(graph: _Graph, signal: Signal, channels: int) -> dict[str, int]:
-    """Add what the values mean; names of the outputs and their channels."""
-    if not isinstance(signal, SceneSignal):
-        name = "color" if isinstance(signal, ImageSignal) else "occupancy"
-        _to_unit_range(graph, "values", name)
-        return {name: channels}
+def _shown(graph: _Graph, signal: Signal, channels: int, name: str = "shown") -> dict[str, int]:
+    """Add what the values mean, the same in [0, 1]; names of the outputs and their channels."""
+    _to_unit_range(graph, "values", name)
+    return {name: channels}
+
+
+def _color_and_density(graph: _Graph, signal: SceneSignal, channels: int) -> dict[str, int]:
     columns = [graph.constant([at]) for at in (0, 3, 4, 1)]
     _to_unit_range(graph, graph.add("Slice", ["values", columns[0], columns[1], columns[3]]), "color")
     raw = graph.add("Slice", ["values", columns[1], columns[2], columns[3]])
@@ -136,6 +142,14 @@ def _to_unit_range(graph: _Graph, values: str, output: str) -> None:
     half = graph.constant(0.5)
     moved = graph.add("Add", [graph.add("Mul", [values, half]), half])
     graph.add("Clip", [moved, graph.constant(0.0), graph.constant(1.0)], output)
+
+
+OUTPUTS: dict[str, Callable[[_Graph, Any, int], dict[str, int]]] = {
+    "image": partial(_shown, name="color"),
+    "voxel": partial(_shown, name="occupancy"),
+    "scene": _color_and_density,
+}
+"""Kind of signal -> what its values mean, as outputs of a graph; see `_shown`, which serves all others."""
 
 
 def _tensor(name: str, channels: int) -> "onnx.ValueInfoProto":

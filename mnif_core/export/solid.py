@@ -3,7 +3,9 @@
 Shape letters: r cells along a side, v views, p pixels, n samples on a ray.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,12 +14,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from mnif_core.errors import ConfigError
-from mnif_core.field_folder import Signal
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.rendering.cameras import look_at_origin_opengl, pixel_directions
 from mnif_core.rendering.volume import sample_depths
-from mnif_core.signals.images import ImageSignal
-from mnif_core.signals.scenes import DENSITIES, SceneSignal
+from mnif_core.signals.protocol import Signal
+from mnif_core.signals.scene_rays import DENSITIES
+from mnif_core.signals.scenes import SceneSignal
 from mnif_core.signals.voxels import VoxelSignal
 
 POINTS_PER_CHUNK = 1 << 16
@@ -63,18 +65,28 @@ def solid_of(signal: Signal, network: InstanceNetworks, resolution: int | None =
     """The solid that one instance is, at `resolution` cells a side (none for 128).
 
     Raises:
-        ConfigError: the field is of images, the resolution below 2, or nothing of the instance is solid.
+        ConfigError: its kind has nothing solid, the resolution is below 2, or nothing of the instance is solid.
     """
     resolution = RESOLUTION if resolution is None else resolution
     if resolution < 2:
         raise ConfigError(f"a grid of {resolution} cells a side has no surface; choose 2 or more")
-    if isinstance(signal, ImageSignal):
-        raise ConfigError("a field of images has nothing solid; mnif sample writes its pictures")
-    if isinstance(signal, VoxelSignal):
-        return Solid(signal.decode(network, resolution)[0].cpu().numpy(), 0.5, 0.5).cleaned()
+    if signal.kind not in SOLIDS:
+        raise ConfigError(f"a field of {signal.noun}s has nothing solid; mnif sample writes its pictures")
+    return SOLIDS[signal.kind](signal, network, resolution).cleaned()
+
+
+def _solid_of_grid(signal: VoxelSignal, network: InstanceNetworks, resolution: int) -> Solid:
+    return Solid(signal.decode(network, resolution)[0].cpu().numpy(), 0.5, 0.5)
+
+
+def _solid_of_scene(signal: SceneSignal, network: InstanceNetworks, resolution: int) -> Solid:
     half_side = max(signal.camera_distance - signal.near, signal.far - signal.camera_distance)
     opacity = _opacity(signal, network, half_side, resolution)
-    return Solid(opacity.cpu().numpy(), _level(signal, network, opacity, half_side), half_side).cleaned()
+    return Solid(opacity.cpu().numpy(), _level(signal, network, opacity, half_side), half_side)
+
+
+SOLIDS: dict[str, Callable[[Any, InstanceNetworks, int], Solid]] = {"voxel": _solid_of_grid, "scene": _solid_of_scene}
+"""Kind of signal -> `(signal, network of one instance, resolution) -> solid`; others have nothing solid."""
 
 
 @torch.no_grad()

@@ -3,7 +3,8 @@
 Shape letters: r cells along a side, n vertices, m samples behind a vertex.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -11,12 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mnif_core.export.solid import POINTS_PER_CHUNK, Solid, solid_of
-from mnif_core.field_folder import Signal
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.rendering.volume import composite
-from mnif_core.sheets import SHAPE_COLOUR
-from mnif_core.signals.scenes import DENSITIES, SceneSignal
+from mnif_core.signals.protocol import Signal
+from mnif_core.signals.scene_rays import DENSITIES
+from mnif_core.signals.scenes import SceneSignal
+from mnif_core.signals.solid_pictures import SHAPE_COLOUR
 
 if TYPE_CHECKING:
     import trimesh
@@ -58,8 +60,8 @@ def instance_colors(
 ) -> NDArray[np.uint8]:
     """RGB `[n, 3]` of `points` `[n, 3]` on the surface of one instance, with outward `normals` `[n, 3]`."""
     colors = np.broadcast_to(SHAPE_COLOUR, points.shape)
-    if isinstance(signal, SceneSignal):
-        colors = surface_colors(signal, network, points, normals)
+    if signal.kind in COLOURS:
+        colors = COLOURS[signal.kind](signal, network, points, normals)
     return (colors * 255).round().astype(np.uint8)
 
 
@@ -92,3 +94,8 @@ def surface_colors(
     seen = composite(values[..., :3], density, depths, torch.ones_like(origins[:, 0]), background=0.0)
     colors = seen.color / seen.accumulation.clamp(min=1e-6).unsqueeze(-1)
     return (colors * 0.5 + 0.5).clamp(0.0, 1.0).double().cpu().numpy()
+
+
+Places = NDArray[np.float64]
+COLOURS: dict[str, Callable[[Any, InstanceNetworks, Places, Places], Places]] = {"scene": surface_colors}
+"""Kind of signal -> colours of its surfaces, as `surface_colors`; those of all others are grey."""

@@ -1,9 +1,9 @@
 """Films of an instance that turns once around: `.mp4`, `.gif`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +13,15 @@ from torch import Tensor
 
 from mnif_core.errors import ConfigError
 from mnif_core.export.mesh_files import Up
+from mnif_core.export.solid import SOLIDS
 from mnif_core.export.surface import instance_surface
 from mnif_core.files.atomic import whole_file
 from mnif_core.generative_field import GenerativeField
 from mnif_core.meshes.raycast import ColouredMesh, render_views
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.rendering.cameras import look_at_origin_opencv
-from mnif_core.sheets import SHAPE_COLOUR, SHAPE_SCALE
-from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.scenes import SceneSignal
+from mnif_core.signals.solid_pictures import SHAPE_COLOUR, SHAPE_SCALE
 
 if TYPE_CHECKING:
     import trimesh
@@ -79,12 +79,16 @@ def write_turntable(
         OutputError: the place cannot be written to.
     """
     turntable = turntable or Turntable()
-    if isinstance(field.signal, ImageSignal):
-        raise ConfigError("an image does not turn; mnif sample writes pictures, mnif interpolate ways between them")
-    if isinstance(field.signal, SceneSignal):
-        frames = _scene(field.signal, field.instance(latent), turntable)
+    signal, network = field.signal, field.instance(latent)
+    if signal.kind in FILMS:
+        frames = FILMS[signal.kind](signal, network, turntable)
+    elif signal.kind in SOLIDS:
+        frames = _solid(instance_surface(signal, network, resolution), turntable, up)
     else:
-        frames = _solid(instance_surface(field.signal, field.instance(latent), resolution), turntable, up)
+        article = "an" if signal.noun[0] in "aeiou" else "a"
+        raise ConfigError(
+            f"{article} {signal.noun} does not turn; mnif sample writes pictures, mnif interpolate ways between them"
+        )
     write = _write_gif if path.suffix.lower() == ".gif" else _write_mp4
     with whole_file(path) as scratch:
         write(track(frames, "Filming", total=turntable.frames), scratch, turntable)
@@ -96,6 +100,10 @@ def _scene(signal: SceneSignal, network: InstanceNetworks, turntable: Turntable)
     for camera in signal.orbit(turntable.frames, turntable.elevation):
         color = signal.render_view(network, camera, height=size, width=size, occupancies=filled).color[0]
         yield (color * 255).round().byte().cpu().numpy()
+
+
+FILMS: dict[str, Callable[[Any, InstanceNetworks, Turntable], Iterator[NDArray[np.uint8]]]] = {"scene": _scene}
+"""Kind of signal -> its own way to be filmed; those of `SOLIDS` that have none are filmed as meshes."""
 
 
 def _solid(mesh: "trimesh.Trimesh", turntable: Turntable, up: Up) -> Iterator[NDArray[np.uint8]]:

@@ -10,30 +10,50 @@ from typing import Annotated, ClassVar
 import torch
 from torch import Tensor
 
+from mnif_core.files.picture_files import BACKGROUND, checked_background
 from mnif_core.files.stored_config import Between, Pixels
 from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.signals.protocol import Drawing, Signal
+from mnif_core.signals.scores import psnr
 
 
 @dataclass(frozen=True)
-class ImageSignal:
-    """Size and background. Coordinates run from -1 to 1, the outermost pixels' centres included (authors' code)."""
+class ImageSignal(Signal):
+    """Size and background. Coordinates run from -1 to 1, the outermost pixels' centres included (authors' code).
+
+    Raises:
+        ConfigError: the background is no colour.
+    """
 
     kind: ClassVar[str] = "image"
+    noun: ClassVar[str] = "image"
     in_dim: ClassVar[int] = 2
-
     height: Pixels = 64
     """Rows, in pixels."""
     width: Pixels = 64
     """Columns, in pixels."""
     channels: Annotated[int, Between(1, 4)] = 3
     """Values of a pixel: 1 grey, 3 RGB."""
-    background: str = "white"
+    background: str = BACKGROUND
     """Colour that was laid behind transparent pixels, and is again where others are read."""
+
+    def __post_init__(self) -> None:
+        checked_background(self.background)
+
+    @classmethod
+    def at_resolution(cls, resolution: int) -> "ImageSignal":
+        """See `Signal.at_resolution`."""
+        return cls(resolution, resolution)
 
     @property
     def out_dim(self) -> int:
         """Values of the field, k."""
         return self.channels
+
+    @property
+    def points(self) -> int:
+        """Pixels."""
+        return self.height * self.width
 
     def grid(self, height: int | None = None, width: int | None = None) -> Tensor:
         """Coordinates `[height * width, 2]` of all pixels, row by row."""
@@ -62,13 +82,22 @@ class ImageSignal:
         values = networks.evaluate(grid, points_per_chunk)
         return values.mul_(0.5).add_(0.5).clamp_(0.0, 1.0).unflatten(1, (height, width))
 
+    def draw(self, networks: InstanceNetworks, resolution: int | None = None) -> Drawing:
+        """See `Signal.draw`."""
+        return Drawing(as_colours(self.decode(networks, resolution, resolution)).cpu())
+
+    def picture(self, networks: InstanceNetworks, rows: int) -> Tensor:
+        """See `Signal.picture`."""
+        return as_colours(self.decode(networks, rows, round(rows * self.width / self.height)))[0]
+
     def score(self, values: Tensor, targets: Tensor) -> Tensor:
         """PSNR in dB of each picture `[s]`, for values and targets `[s, p, k]` in [-1, 1] (not clamped, authors')."""
-        error = ((values - targets) * 0.5).square().mean((1, 2))
-        return -10.0 * error.clamp(min=1e-8).log10()
+        return psnr(values, targets)
 
-    score_name: ClassVar[str] = "PSNR"
-    score_unit: ClassVar[str] = " dB"
+
+def as_colours(pictures: Tensor) -> Tensor:
+    """RGB `[n, height, width, 3]` of pictures `[n, height, width, 1 or 3]`."""
+    return pictures.expand(*pictures.shape[:3], 3)
 
 
 class ImageObservations:
@@ -80,12 +109,12 @@ class ImageObservations:
         background: colour that was laid behind transparent pixels.
     """
 
-    def __init__(self, images: Tensor, names: Sequence[str], background: str = "white") -> None:
+    def __init__(self, images: Tensor, names: Sequence[str], background: str = BACKGROUND) -> None:
         self.images = images
         self.names = list(names)
         height, width, channels = images.shape[1:]
         self.signal = ImageSignal(height, width, channels, background)
-        self.points = self.signal.height * self.signal.width
+        self.points = self.signal.points
         self._grid = self.signal.grid().to(images.device)
 
     def observe(self, index: Tensor, chosen: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -98,6 +127,11 @@ class ImageObservations:
             chosen = chosen.to(self.images.device)
             coordinates, colors = self._grid[chosen], pixels[index.unsqueeze(1), chosen]
         return coordinates, colors.float() / 127.5 - 1.0
+
+    def pictures(self, index: Tensor) -> Tensor:
+        """See `Observations.pictures`."""
+        values = self.observe(index)[1].cpu() * 0.5 + 0.5
+        return as_colours(values.unflatten(1, (self.signal.height, self.signal.width)))
 
     def subset(self, index: Sequence[int]) -> "ImageObservations":
         """See `Observations.subset`."""

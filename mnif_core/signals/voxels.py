@@ -13,6 +13,8 @@ from torch import Tensor
 
 from mnif_core.files.stored_config import Between
 from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.signals.protocol import Drawing, Signal
+from mnif_core.signals.solid_pictures import mesh_picture
 
 if TYPE_CHECKING:
     import trimesh
@@ -21,19 +23,31 @@ PLANES = 1 << 18  # points of a grid whose coordinates exist at once
 
 
 @dataclass(frozen=True)
-class VoxelSignal:
+class VoxelSignal(Signal):
     """Resolution of the grids. A cell's centre has coordinate (2 i + 1) / r - 1; values are -1 outside, 1 inside."""
 
     kind: ClassVar[str] = "voxel"
+    noun: ClassVar[str] = "solid"
     in_dim: ClassVar[int] = 3
     out_dim: ClassVar[int] = 1
     score_name: ClassVar[str] = "IoU"
     score_unit: ClassVar[str] = ""
+    thumbnail: ClassVar[int] = 32
 
     resolution: Annotated[int, Between(1, 1024)] = 64
     """Cells along each side of the cube."""
     fill: Literal["solid", "enclosed"] = "solid"
     """What open meshes became when they were read (see `voxelise`)."""
+
+    @classmethod
+    def at_resolution(cls, resolution: int) -> "VoxelSignal":
+        """See `Signal.at_resolution`."""
+        return cls(resolution)
+
+    @property
+    def points(self) -> int:
+        """Cells."""
+        return self.resolution**3
 
     def grid(self, resolution: int | None = None) -> Tensor:
         """Coordinates `[r * r * r, 3]` of all cell centres, x slowest."""
@@ -75,6 +89,11 @@ class VoxelSignal:
         A shape with nothing inside becomes a mesh without faces.
         """
         return [grid_mesh(grid.cpu().numpy()) for grid in self.decode(networks, resolution)]
+
+    def draw(self, networks: InstanceNetworks, resolution: int | None = None) -> Drawing:
+        """See `Signal.draw`."""
+        meshes = self.meshes(networks, resolution)
+        return Drawing(torch.stack([mesh_picture(mesh) for mesh in meshes]), meshes)
 
     def score(self, values: Tensor, targets: Tensor) -> Tensor:
         """Intersection over union of each shape `[s]`, over the points of values and targets `[s, p, 1]`."""
@@ -142,6 +161,11 @@ class VoxelObservations:
         resolution = self.signal.resolution
         cells = np.unpackbits(self.bits[index.cpu()].cpu().numpy(), axis=1)
         return torch.from_numpy(cells.reshape(-1, resolution, resolution, resolution)).bool()
+
+    def pictures(self, index: Tensor) -> Tensor | None:
+        """See `Observations.pictures`."""
+        grids = self.grids(index)
+        return None if grids is None else torch.stack([mesh_picture(grid_mesh(grid.numpy())) for grid in grids])
 
     def subset(self, index: Sequence[int]) -> "VoxelObservations":
         """See `Observations.subset`."""

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from mnif_core.data.image_files import load_images
 from mnif_core.files.picture_files import BACKGROUND
-from mnif_core.signals.images import ImageObservations
 from mnif_core.training.trainer import Trainer
 
 
@@ -24,7 +22,3 @@ class ImageTrainer(Trainer):
     def __init__(self, *settings: Any, background: str = BACKGROUND, **named: Any) -> None:
         self.reading = {"background": background}
         super().__init__(*settings, **named)
-
-    def observations(self, data: Any, resolution: int, skip_bad: bool) -> ImageObservations:
-        """See `load_images`."""
-        return load_images(data, resolution, skip_bad, **self.reading)

@@ -8,10 +8,9 @@ from torch import Tensor
 from mnif_core.files.atomic import write_json
 from mnif_core.generative_field import GenerativeField
 from mnif_core.latents.novelty import nearest, sample_novelty
-from mnif_core.sheets import arrange, beside, save_png, tiles, true_tiles
+from mnif_core.sheets import arrange, beside, save_png, tiles
 from mnif_core.signals.observations import Observations
-from mnif_core.signals.voxels import VoxelObservations
-from mnif_core.unseen.reconstruction import PAIRS_PER_ROW, grid_iou, pairs
+from mnif_core.unseen.reconstruction import PAIRS_PER_ROW, WHOLE_SCORES, pairs
 from mnif_core.unseen.reconstruction import scores as reconstruction_scores
 
 UNSEEN_ROWS, SAMPLES = 2, 32
@@ -44,8 +43,8 @@ def write_report(
         "sheet": str(sheet),
         "field": str(artefact),
     }
-    if isinstance(shown, VoxelObservations):
-        summary[f"{kind}_grid_iou"] = grid_iou(field, shown)
+    for name, score in WHOLE_SCORES.get(signal.kind, {}).items():
+        summary[f"{kind}_{name}"] = score(field, shown)
     write_json(folder / "summary.json", summary)
     line = (
         f"{signal.score_name} of {len(scores)} {kind} instances {float(scores.mean()):.3f}{signal.score_unit}"
@@ -59,6 +58,6 @@ def write_report(
 def _sheet(field: GenerativeField, train: Observations, shown: Observations, samples: Tensor) -> Tensor:
     pictures = pairs(field, shown.subset(range(min(PAIRS_PER_ROW * UNSEEN_ROWS, len(shown.names)))))
     near = nearest(samples, field.latents).cpu()
-    real = true_tiles(train, near)
+    real = train.pictures(near)
     pictures += beside(tiles(field, samples), tiles(field, field.latents[near]) if real is None else real)
     return arrange(pictures, 2 * PAIRS_PER_ROW)

@@ -15,13 +15,15 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from mnif_core.data.readers import read_observations
 from mnif_core.errors import CheckpointError, ConfigError
 from mnif_core.files.atomic import writing
 from mnif_core.files.stored_config import shown
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.mixture import MixtureConfig
-from mnif_core.presets import Modality, Preset, preset
+from mnif_core.presets import Preset, preset
 from mnif_core.seeds import mixed_seed
+from mnif_core.signals.kinds import SIGNALS
 from mnif_core.signals.observations import Observations, split
 from mnif_core.training.checkpoint import Progress, read_checkpoint, write_checkpoint
 from mnif_core.training.collapse import Collapse, next_attempt
@@ -57,13 +59,14 @@ class Trainer:
         ConfigError, DataError, CheckpointError: before anything is trained.
     """
 
-    modality: ClassVar[Modality]
+    modality: ClassVar[str]
+    """Kind of signal."""
     default_preset: ClassVar[str]
     usual_reading: ClassVar[dict[str, str]] = {}
     """How data are read where nothing else is chosen, as they were before there was a choice."""
 
     reading: dict[str, str] = {}
-    """How this run reads them."""
+    """How this run reads them: fields of the signal."""
 
     def __init__(
         self,
@@ -113,8 +116,9 @@ class Trainer:
             raise ConfigError(f"{self.output_dir}: holds a run; pass --resume to go on, or another --output-dir")
 
     def observations(self, data: Any, resolution: int, skip_bad: bool) -> Observations:
-        """Read the data of this modality."""
-        raise NotImplementedError
+        """Read the data of this modality: see `data.readers`."""
+        signal = replace(SIGNALS[self.modality].at_resolution(resolution), **self.reading)
+        return read_observations(signal, data, skip_bad)
 
     def fit(self) -> GenerativeField:
         """Run what is left of both stages, write `field/`, `sheet.png` and `summary.json`, return the field.
@@ -252,7 +256,7 @@ def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _resolved(
-    name: str, modality: Modality, fit_length: int | None, prior_length: int | None, resolution: int | None
+    name: str, modality: str, fit_length: int | None, prior_length: int | None, resolution: int | None
 ) -> Preset:
     chosen = preset(name, modality)
     for option, value in (("fit_length", fit_length), ("prior_length", prior_length), ("resolution", resolution)):

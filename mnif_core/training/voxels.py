@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from mnif_core.data.voxel_files import load_voxels
 from mnif_core.data.voxelise import FILL, Fill
-from mnif_core.signals.voxels import VoxelObservations
 from mnif_core.training.trainer import Trainer
 
 
@@ -24,7 +22,3 @@ class VoxelTrainer(Trainer):
     def __init__(self, *settings: Any, fill: Fill = FILL, **named: Any) -> None:
         self.reading = {"fill": fill}
         super().__init__(*settings, **named)
-
-    def observations(self, data: Any, resolution: int, skip_bad: bool) -> VoxelObservations:
-        """See `load_voxels`."""
-        return load_voxels(data, resolution, skip_bad, **self.reading)  # type: ignore[arg-type]

@@ -1,19 +1,18 @@
 """Instances that a field has not seen: their latents, how well they are met, each beside its reconstruction."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from rich.progress import track
 from torch import Tensor
 
-from mnif_core.data.image_files import load_images
-from mnif_core.data.voxel_files import load_voxels
+from mnif_core.data.readers import read_observations
 from mnif_core.errors import ConfigError
 from mnif_core.generative_field import INSTANCES, GenerativeField
-from mnif_core.sheets import arrange, beside, save_png, tiles, true_tiles
-from mnif_core.signals.images import ImageSignal
+from mnif_core.sheets import arrange, beside, save_png, tiles
 from mnif_core.signals.observations import Observations
-from mnif_core.signals.scenes import SceneSignal
 from mnif_core.signals.voxels import VoxelObservations
 from mnif_core.unseen.scene_fitting import fit_scenes
 
@@ -54,7 +53,7 @@ def grid_iou(field: GenerativeField, observations: VoxelObservations, latents: T
 def pairs(field: GenerativeField, observations: Observations) -> list[Tensor]:
     """Pictures of each instance and of its reconstruction, in turn; blank where shapes are known at points only."""
     made = tiles(field, field.reconstruct(observations))
-    real = true_tiles(observations, torch.arange(len(made)))
+    real = observations.pictures(torch.arange(len(made)))
     return beside(torch.ones_like(made) if real is None else real, made)
 
 
@@ -65,11 +64,16 @@ def load_observations(field: GenerativeField, data: Path | None, skip_bad: bool)
         ConfigError: a field of scenes.
         DataError: as the readers of the modality.
     """
-    if isinstance(field.signal, SceneSignal):
-        raise ConfigError("scenes are known by posed views, not by values at points; use ns-eval")
-    if isinstance(field.signal, ImageSignal):
-        return load_images(data, field.signal.height, skip_bad, field.signal.background)
-    return load_voxels(data, field.signal.resolution, skip_bad, field.signal.fill)
+    return read_observations(field.signal, data, skip_bad)
+
+
+class Reconstructed(NamedTuple):
+    """Unseen instances and what a field makes of them."""
+
+    pictures: list[Tensor]
+    """Of each instance and of its reconstruction, in turn: `[height, width, 3]` in [0, 1]."""
+    scores: list[float]
+    """The signal's, of each."""
 
 
 def reconstruct(field: GenerativeField, data: Path | None, count: int, skip_bad: bool, output: Path) -> None:
@@ -81,17 +85,28 @@ def reconstruct(field: GenerativeField, data: Path | None, count: int, skip_bad:
         ConfigError: a field of scenes, and no data.
         DataError: as the readers of the modality.
     """
-    if isinstance(field.signal, SceneSignal):
-        if data is None:
-            raise ConfigError("there are no unseen demo scenes; pass --data a folder in SRN layout")
-        scenes = fit_scenes(field, data, count, held_out=HELD_OUT)
-        pictures = [picture for scene in scenes for picture in (scene.views[0], scene.made[0])]
-        reached, name, unit = [scene.psnr for scene in scenes], "PSNR", " dB"
-    else:
-        observations = load_observations(field, data, skip_bad)
-        observations = observations.subset(range(min(count, len(observations.names))))
-        pictures, reached = pairs(field, observations), scores(field, observations).tolist()
-        name, unit = observations.signal.score_name, observations.signal.score_unit
+    signal = field.signal
+    pictures, reached = RECONSTRUCTIONS.get(signal.kind, _by_points)(field, data, count, skip_bad)
     sheet = save_png(arrange(pictures, 2 * PAIRS_PER_ROW), output)
-    mean = f"{sum(reached) / len(reached):.3f}{unit}"
-    print(f"{name} of {len(reached)} instances {mean} | {sheet}", flush=True)
+    mean = f"{sum(reached) / len(reached):.3f}{signal.score_unit}"
+    print(f"{signal.score_name} of {len(reached)} instances {mean} | {sheet}", flush=True)
+
+
+def _by_points(field: GenerativeField, data: Path | None, count: int, skip_bad: bool) -> Reconstructed:
+    observations = load_observations(field, data, skip_bad)
+    observations = observations.subset(range(min(count, len(observations.names))))
+    return Reconstructed(pairs(field, observations), scores(field, observations).tolist())
+
+
+def _by_views(field: GenerativeField, data: Path | None, count: int, skip_bad: bool) -> Reconstructed:
+    if data is None:
+        raise ConfigError("there are no unseen demo scenes; pass --data a folder in SRN layout")
+    scenes = fit_scenes(field, data, count, held_out=HELD_OUT)
+    pictures = [picture for scene in scenes for picture in (scene.views[0], scene.made[0])]
+    return Reconstructed(pictures, [scene.psnr for scene in scenes])
+
+
+RECONSTRUCTIONS: dict[str, Callable[[GenerativeField, Path | None, int, bool], Reconstructed]] = {"scene": _by_views}
+"""Kind of signal -> how its instances are found; those of all others by values at points."""
+WHOLE_SCORES: dict[str, dict[str, Callable[..., float | None]]] = {"voxel": {"grid_iou": grid_iou}}
+"""Kind of signal -> further scores of `(field, observations)`, that take more than values at points."""

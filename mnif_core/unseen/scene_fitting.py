@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mnif_core.data.instances import DISTANCES
 from mnif_core.data.posed_views import PosedViews, read_posed_views
 from mnif_core.data.scene_folders import list_instances, split_views
-from mnif_core.errors import ConfigError, DataError
+from mnif_core.errors import DataError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.rendering.cameras import pixel_directions
@@ -245,9 +245,7 @@ def signal_of_scenes(field: GenerativeField) -> SceneSignal:
     Raises:
         ConfigError: a field of another kind.
     """
-    if not isinstance(field.signal, SceneSignal):
-        raise ConfigError(f"a field of kind '{field.signal.kind}' has no views; pass data of its own modality")
-    return field.signal
+    return SceneSignal.of(field.signal, "has no views; pass data of its own modality")
 
 
 def fit_scenes(field: GenerativeField, data: Path, count: int, held_out: int, seed: int = 0) -> list[FittedScene]:

@@ -9,7 +9,6 @@ import viser
 from mnif_core.generative_field import GenerativeField
 from mnif_core.viewing.buttons import add_buttons
 from mnif_core.viewing.selection import DIRECTIONS, SAMPLERS, Selection, Source
-from mnif_core.viewing.stage import NOUNS
 
 SPREAD = 3.0  # standard deviations along a principal direction that a slider spans to either side
 UNTRAINED_PRIOR_STEPS = 1000
@@ -39,7 +38,7 @@ class Controls:
     ) -> None:
         self.changed, self._gui = changed, gui
         self.directions: list[viser.GuiInputHandle[float]] = []
-        noun = NOUNS[field.signal.kind]
+        noun = field.signal.noun
         self.sources: dict[Source, str] = {
             "train": f"Training {noun}",
             **({"fitted": f"Fitted {noun}"} if fitted else {}),

@@ -13,15 +13,15 @@ from torch import Tensor, nn
 
 from mnif_core.errors import MnifError
 from mnif_core.export.instance_files import export_instance
+from mnif_core.export.solid import SOLIDS
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.networks.modulation import Modulation
 from mnif_core.sheets import save_png
-from mnif_core.signals.images import ImageSignal
 from mnif_core.viewing.buttons import add_buttons
 from mnif_core.viewing.markup import plain
 from mnif_core.viewing.selection import Selection, networks_of
-from mnif_core.viewing.stage import NOUNS, Stage
+from mnif_core.viewing.stage import Stage
 
 CELLS, PIXELS = 128, 512  # where the export starts
 Shown = tuple[Selection, Tensor]
@@ -39,20 +39,19 @@ class Exports:
     def __init__(self, gui: viser.GuiApi, stage: Stage, shown: Callable[[], Shown | None]) -> None:
         self._stage, self._shown = stage, shown
         signal = stage.field().signal
-        noun = NOUNS[signal.kind]
-        if isinstance(signal, ImageSignal):
-            kinds, what, name, value = ["png", "onnx", "npz"], "a picture", "Height", PIXELS
-            hint = "Rows of the picture, in pixels: the field has no resolution of its own"
-        else:
+        if signal.kind in SOLIDS:
             kinds, what, name, value = ["glb", "ply", "onnx", "npz"], "a mesh", "Cells", CELLS
             hint = "Cells along each side of the cube in which the mesh is found: more is finer and slower"
+        else:
+            kinds, what, name, value = ["png", "onnx", "npz"], "a picture", "Height", PIXELS
+            hint = "Rows of the picture, in pixels: the field has no resolution of its own"
         self.detail = gui.add_number(name, value, min=8, max=4096, step=8, hint=hint)
         self.files = add_buttons(
             gui,
             "Download",
             kinds,
             self._start,
-            hint=f"The {noun} that is shown, as {what}; onnx holds its network, npz its latent",
+            hint=f"The {signal.noun} that is shown, as {what}; onnx holds its network, npz its latent",
         )
         self.status = gui.add_markdown("")
 
@@ -92,16 +91,10 @@ class Exports:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / name
             if path.suffix == ".png":
-                save_png(self._picture(field, latent), path)
+                save_png(live.signal.picture(networks, int(self.detail.value)), path)
             else:
                 export_instance(field, latent[0], path, int(self.detail.value), name=path.stem)
             return path.read_bytes()
-
-    def _picture(self, field: GenerativeField, latent: Tensor) -> Tensor:
-        signal, height = field.signal, int(self.detail.value)
-        assert isinstance(signal, ImageSignal)
-        picture = field.decode(latent, height=height, width=round(height * signal.width / signal.height))[0]
-        return picture.expand(*picture.shape[:2], 3)
 
 
 class OneNetwork(nn.Module):

@@ -9,7 +9,7 @@ from mnif_core.viewing.buttons import add_buttons
 from mnif_core.viewing.controls import Controls
 from mnif_core.viewing.markup import Markup, Tile, gallery
 from mnif_core.viewing.selection import Selection
-from mnif_core.viewing.stage import NOUNS, Stage
+from mnif_core.viewing.stage import Stage
 from mnif_core.viewing.thumbnails import Thumbnails
 
 COLUMNS, ROWS = 4, 3
@@ -27,7 +27,7 @@ class Gallery:
     def __init__(self, gui: viser.GuiApi, stage: Stage, controls: Controls, thumbnails: Thumbnails) -> None:
         field = stage.field()
         self._stage, self._controls, self._thumbnails = stage, controls, thumbnails
-        self._noun, self._count = NOUNS[field.signal.kind], len(field.latents)
+        self._noun, self._count = field.signal.noun, len(field.latents)
         self._start, self._page = 0, list[Selection]()
         self._choosing = threading.Lock()  # clicks come from several threads, and the page is drawn by another
         self._turning = threading.RLock()  # a late update of the number must not undo a turn

@@ -6,12 +6,14 @@ import viser
 
 from mnif_core.errors import ConfigError
 from mnif_core.generative_field import GenerativeField
-from mnif_core.signals.voxels import VoxelSignal
+from mnif_core.viewing.live_stages import ImageStage, SceneStage
 from mnif_core.viewing.markup import plain
-from mnif_core.viewing.page_stages import LiveStage, MeshStage, PageStage
+from mnif_core.viewing.page_stages import MeshStage, PageStage, PictureStage
 from mnif_core.viewing.selection import NONE_FITTED, Fitted, Selection
-from mnif_core.viewing.stage import NOUNS
 from mnif_core.viewing.steering import Steering
+
+STAGES: dict[str, type[PageStage]] = {"image": ImageStage, "voxel": MeshStage, "scene": SceneStage}
+"""Kind of signal -> how a page shows its instances; `PictureStage` for all others."""
 
 
 def open_page(
@@ -33,8 +35,8 @@ def open_page(
     _require_free(host, port)
     server = viser.ViserServer(host=host, port=port, verbose=False)
     server.gui.configure_theme(control_layout="fixed", control_width="large", show_logo=False, show_share_button=False)
-    stage: PageStage = (MeshStage if isinstance(field.signal, VoxelSignal) else LiveStage)(server, field, fitted)
-    noun = NOUNS[field.signal.kind]
+    stage = STAGES.get(field.signal.kind, PictureStage)(server, field, fitted)
+    noun = field.signal.noun
     count = f"{len(field.latents)} training {noun}{'' if len(field.latents) == 1 else 's'}"
     server.gui.add_markdown(f"#### {plain(title)}\n\n{plain(f'{count}. {stage.moving}')}")
     steering = Steering(server, stage, selection)

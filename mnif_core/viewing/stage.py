@@ -9,8 +9,6 @@ from torch import Tensor
 from mnif_core.generative_field import GenerativeField
 from mnif_core.viewing.selection import Fitted, Selection
 
-NOUNS = {"image": "image", "voxel": "solid", "scene": "scene"}  # what instances are called, by kind of signal
-
 
 class Stage(Protocol):
     """Shows one instance at a time, of a field that may still be in training."""

@@ -22,7 +22,7 @@ from mnif_core.viewing.exports import Exports
 from mnif_core.viewing.gallery import Gallery
 from mnif_core.viewing.markup import Element, Markup, Tile, plain, tile_grid
 from mnif_core.viewing.selection import Selection, is_stand_in, latent_of
-from mnif_core.viewing.stage import NOUNS, Stage
+from mnif_core.viewing.stage import Stage
 from mnif_core.viewing.thumbnails import Thumbnails
 
 RESAMPLE = 15.0  # seconds until a shown sample that training has overtaken is drawn anew
@@ -67,7 +67,7 @@ class Steering:
         wait_in_turn()
         gui, field = server.gui, stage.field()
         self._stage = stage
-        self._noun = NOUNS[field.signal.kind]
+        self._noun = field.signal.noun
         self._changed = threading.Event()
         self._changed.set()
         self._drawing = threading.Lock()  # two threads draw, and neither may end with what the other has overtaken

@@ -12,12 +12,9 @@ from dataclasses import dataclass
 from PIL import Image
 from torch import Tensor
 
-from mnif_core.sheets import pictures_of
-from mnif_core.signals.voxels import VoxelSignal
 from mnif_core.viewing.selection import Selection, latent_of, networks_of
 from mnif_core.viewing.stage import Stage
 
-SIDE, CELLS = 64, 32  # resolution of pictures in pixels, of solids in cells
 KEPT = 1024  # pictures in memory, the least recently seen left out
 REMAKE = 15.0  # seconds until a picture that training has overtaken is made anew
 REST = 4.0  # times as long as a picture has taken, before the next while the field trains
@@ -90,8 +87,7 @@ class Thumbnails:
             latent = latent_of(field, selection, self._stage.fitted)
             with self._stage.held():
                 networks = networks_of(field, selection, latent, self._stage.fitted)
-            resolution = CELLS if isinstance(field.signal, VoxelSignal) else SIDE
-            return data_url(pictures_of(field.signal, networks, resolution)[0])
+            return data_url(field.signal.draw(networks, field.signal.thumbnail).pictures[0])
         except Exception:
             logging.getLogger(__name__).exception("no thumbnail of %s", selection)
             return ""

@@ -13,7 +13,6 @@ from mnif_core.evaluation.efficiency import (
     counted,
     differs,
     peak_memory,
-    points_of,
     preset_signal,
 )
 from mnif_core.generative_field import GenerativeField
@@ -46,7 +45,7 @@ def test_what_is_shown_costs_what_is_counted(kind: str, tmp_path: Path) -> None:
         with FlopCounterMode(display=False) as once:
             field.instance(field.latents[:1])
         mixing = once.get_total_flops() + RAYS * 3 * 3 * 2  # and rays turned into the world
-    config, points = field.modulation.config, points_of(field.signal)
+    config, points = field.modulation.config, field.signal.points
     macs, biases = counted(config, points).macs, points * sum(o for o, _ in config.layer_shapes)
     # biases, which the paper does not count, are added as one more input where networks run in blocks
     assert counter.get_total_flops() - mixing in (2 * macs, 2 * (macs + biases))
@@ -54,7 +53,7 @@ def test_what_is_shown_costs_what_is_counted(kind: str, tmp_path: Path) -> None:
 
 def test_the_papers_columns_follow_but_for_those_named() -> None:
     found = {
-        name: differs(counted(PRESETS[name].modulation, points_of(preset_signal(name))), PUBLISHED[name])
+        name: differs(counted(PRESETS[name].modulation, preset_signal(name).points), PUBLISHED[name])
         for name in PUBLISHED
     }
     assert found["image-s"][0] == found["voxel-s"][0] == "learnable"
@@ -86,6 +85,6 @@ def test_command_measures_a_run(
 
 
 def test_points_of_signals() -> None:
-    assert points_of(ImageSignal(8, 9)) == 72
-    assert points_of(preset_signal("nerf-s")) == 128 * 128 * 32
-    assert points_of(preset_signal("voxel-s")) == 64**3
+    assert ImageSignal(8, 9).points == 72
+    assert preset_signal("nerf-s").points == 128 * 128 * 32
+    assert preset_signal("voxel-s").points == 64**3

@@ -15,7 +15,8 @@ from PIL import Image
 from mnif_core.errors import ConfigError
 from mnif_core.export.instance_files import export_instance
 from mnif_core.export.turntable import Turntable
-from mnif_core.signals.scenes import DENSITIES, SceneSignal
+from mnif_core.signals.scene_rays import DENSITIES
+from mnif_core.signals.scenes import SceneSignal
 from tests.core.export.known_fields import SIGNALS, WAVE, blob, random_field
 
 

@@ -9,7 +9,8 @@ from torch import Tensor
 from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
 from mnif_core.rendering.losses import RayError
 from mnif_core.rendering.volume import composite, elu_density, sample_distances
-from mnif_core.signals.scenes import DENSITIES, SLOPES, SceneSignal
+from mnif_core.signals.scene_rays import DENSITIES, SLOPES
+from mnif_core.signals.scenes import SceneSignal
 from tests.gradients import assert_same_gradients
 
 SCENES, RAYS, SAMPLES = 3, 41, 32

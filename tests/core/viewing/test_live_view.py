@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from mnif_core.signals.images import ImageSignal
+from mnif_core.viewing.live_stages import image_colours, scene_painter
 from mnif_core.viewing.live_view import COARSEST, BrowserCamera, LiveView
-from mnif_core.viewing.page_stages import image_colours, painter
 from tests.small_field import small_field
 
 PATIENCE = 20.0
@@ -62,7 +62,7 @@ def test_scene_is_seen_as_the_field_renders_it() -> None:
     signal: Any = field.signal
     ours = BrowserCamera(camera, fov=2 * np.arctan(0.5 * signal.height / signal.focal), aspect=1.0)
     directions, _ = ours.directions(8)
-    picture = painter(signal, networks)(camera[:, 3], directions)
+    picture = scene_painter(signal, networks)(camera[:, 3], directions)
     expected = field.render(field.latents[2], camera)[0].flatten(0, 1)
     assert float((picture.clamp(0, 1) - expected).abs().max()) < 2 / 255
 

@@ -1,0 +1,137 @@
+"""Rays through fields of colour and density: where they are sampled, and what they see.
+
+Shape letters: s scenes, r rays of a scene, n samples on a ray.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import torch
+from torch import Tensor
+
+from mnif_core.files.stored_config import Between, NotNegative, Positive
+from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.rendering.losses import RayError
+from mnif_core.rendering.occupancy import Occupancy
+from mnif_core.rendering.volume import (
+    RenderedRays,
+    composite,
+    elu_density,
+    elu_slope,
+    sample_depths,
+    sample_distances,
+    softplus_density,
+    softplus_slope,
+)
+
+DENSITIES: dict[str, Callable[[Tensor], Tensor]] = {"elu": elu_density, "softplus": softplus_density}
+SLOPES: dict[str, Callable[[Tensor], Tensor]] = {"elu": elu_slope, "softplus": softplus_slope}
+NEAREST = 0.05  # a camera inside the scene still needs a positive near plane
+
+
+@dataclass(frozen=True)
+class SceneRays:
+    """How rays of scenes are sampled and rendered. Defaults are the paper's for SRN Cars."""
+
+    near: NotNegative = 0.8
+    """Depth of the first sample along the optical axis, for a camera at `camera_distance`."""
+    far: Positive = 1.8
+    """Depth of the last sample."""
+    camera_distance: NotNegative = 1.3
+    """Distance of the data's cameras to the origin. A camera that stands nearer or farther moves near and far along."""
+    samples_per_ray: Annotated[int, Between(1, 4096)] = 32
+    """Samples on a ray, both ends included."""
+    density: Literal["elu", "softplus"] = "elu"
+    """Density activation; the paper's is `elu`."""
+
+    def render_rays(
+        self, networks: InstanceNetworks, origins: Tensor, directions: Tensor, jitter: Tensor | None = None
+    ) -> RenderedRays:
+        """Render rays of several scenes.
+
+        Args:
+            networks: one per scene.
+            origins: `[s, r, 3]` in scene coordinates.
+            directions: `[s, r, 3]`, z = -1 in the camera, so that depths are z-depths.
+            jitter: `[s, r, n]` numbers in [0, 1) for stratified depths; none for even spacing.
+
+        Returns:
+            Colours `[s, r, 3]` (about [0, 1], not clamped), accumulation, z-depth `[s, r]` and weights `[s, r, n]`.
+        """
+        depths, points = self._samples(origins, directions, jitter)
+        values = networks(points.flatten(1, 2)).unflatten(1, depths.shape[1:])
+        return self._composite(values, depths, directions)
+
+    def rays_error(
+        self, networks: InstanceNetworks, origins: Tensor, directions: Tensor, colors: Tensor, jitter: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Mean squared error of `render_rays`, in one pass with its gradient; differentiable once, by the weights.
+
+        Args:
+            networks: one per scene.
+            origins: `[s, r, 3]` in scene coordinates.
+            directions: `[s, r, 3]`, z = -1 in the camera.
+            colors: wanted `[s, r, 3]`, in [0, 1].
+            jitter: `[s, r, n]` numbers in [0, 1) for stratified depths; none for even spacing.
+
+        Returns:
+            The error of each scene `[s]`, and the colours rendered `[s, r, 3]`, without a graph.
+        """
+        depths, points = self._samples(origins, directions, jitter)
+        distances = sample_distances(depths, directions.norm(dim=-1))
+        criterion = RayError(colors, distances, DENSITIES[self.density], SLOPES[self.density])
+        return networks.loss(points.flatten(1, 2), criterion), criterion.rendered
+
+    def depth_range(self, origins: Tensor) -> tuple[Tensor, Tensor]:
+        """Depths `[...]` of the first and the last sample on rays from `origins` `[..., 3]`."""
+        shift = origins.norm(dim=-1) - self.camera_distance
+        near = (self.near + shift).clamp(min=NEAREST)
+        return near, torch.maximum(self.far + shift, near + NEAREST)
+
+    def _samples(self, origins: Tensor, directions: Tensor, jitter: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Depths `[..., n]` and points `[..., n, 3]` on rays `[..., 3]`."""
+        depths = sample_depths(*self.depth_range(origins), self.samples_per_ray, jitter)
+        return depths, origins.unsqueeze(-2) + directions.unsqueeze(-2) * depths.unsqueeze(-1)
+
+    def _composite(
+        self, values: Tensor, depths: Tensor, directions: Tensor, filled: Tensor | None = None
+    ) -> RenderedRays:
+        """Compose values `[..., n, 4]` at `depths` `[..., n]`; where `filled` `[..., n]` is false there is nothing."""
+        density = DENSITIES[self.density](values[..., 3])
+        if filled is not None:
+            density = density * filled
+        rendered = composite(values[..., :3], density, depths, directions.norm(dim=-1))
+        return rendered._replace(color=rendered.color * 0.5 + 0.5)
+
+    def render_filled(
+        self, networks: InstanceNetworks, occupancy: Occupancy, origins: Tensor, directions: Tensor
+    ) -> RenderedRays:
+        """Render rays of one scene without evaluating its empty space.
+
+        Colours equal those of `render_rays` within the tolerance of the occupancy. Rays that miss the box of filled
+        cells cost nothing.
+
+        Args:
+            networks: of one scene.
+            occupancy: of the same scene.
+            origins: `[r, 3]` in scene coordinates.
+            directions: `[r, 3]`, z = -1 in the camera.
+
+        Returns:
+            As `render_rays`, without the dimension of scenes.
+        """
+        crossing = occupancy.crosses(origins, directions).nonzero()[:, 0]
+        depths, points = self._samples(origins[crossing], directions[crossing])
+        filled = occupancy.contains(points)
+        values = points.new_zeros(*filled.shape, 4)
+        values[filled] = networks(points[filled].unsqueeze(0))[0]
+        seen = self._composite(values, depths, directions[crossing], filled)
+        rays = len(origins)
+        nothing = RenderedRays(
+            color=origins.new_ones(rays, 3),
+            accumulation=origins.new_zeros(rays),
+            depth=origins.new_zeros(rays),
+            weights=origins.new_zeros(rays, self.samples_per_ray),
+        )
+        return RenderedRays(*(blank.index_copy(0, crossing, part) for blank, part in zip(nothing, seen, strict=True)))
