@@ -28,6 +28,9 @@ class ImageSignal(Signal):
     kind: ClassVar[str] = "image"
     noun: ClassVar[str] = "image"
     in_dim: ClassVar[int] = 2
+    score_name: ClassVar[str] = "PSNR"
+    score_unit: ClassVar[str] = " dB"
+
     height: Pixels = 64
     """Rows, in pixels."""
     width: Pixels = 64
