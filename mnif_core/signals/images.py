@@ -14,7 +14,6 @@ from mnif_core.files.picture_files import BACKGROUND, checked_background
 from mnif_core.files.stored_config import Between, Pixels
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.signals.protocol import Drawing, Signal
-from mnif_core.signals.scores import psnr
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,6 @@ class ImageSignal(Signal):
     kind: ClassVar[str] = "image"
     noun: ClassVar[str] = "image"
     in_dim: ClassVar[int] = 2
-    score_name: ClassVar[str] = "PSNR"
-    score_unit: ClassVar[str] = " dB"
 
     height: Pixels = 64
     """Rows, in pixels."""
@@ -92,10 +89,6 @@ class ImageSignal(Signal):
     def picture(self, networks: InstanceNetworks, rows: int) -> Tensor:
         """See `Signal.picture`."""
         return as_colours(self.decode(networks, rows, round(rows * self.width / self.height)))[0]
-
-    def score(self, values: Tensor, targets: Tensor) -> Tensor:
-        """PSNR in dB of each picture `[s]`, for values and targets `[s, p, k]` in [-1, 1] (not clamped, authors')."""
-        return psnr(values, targets)
 
 
 def as_colours(pictures: Tensor) -> Tensor:

@@ -42,9 +42,9 @@ class Signal(Protocol):
     """What people call an instance; its plural ends in s."""
     in_dim: ClassVar[int]
     """Coordinates of a point, d."""
-    score_name: ClassVar[str]
+    score_name: ClassVar[str] = "PSNR"
     """Of what `score` gives."""
-    score_unit: ClassVar[str]
+    score_unit: ClassVar[str] = " dB"
     """Behind its number, with a space before it where one belongs there."""
     thumbnail: ClassVar[int] = 64
     """Resolution at which `draw` makes small pictures."""
@@ -69,8 +69,12 @@ class Signal(Protocol):
         ...
 
     def score(self, values: Tensor, targets: Tensor) -> Tensor:
-        """How well values meet targets, both `[s, p, k]` in [-1, 1]: `[s]`, higher is better."""
-        ...
+        """How well values meet targets, both `[s, p, k]` in [-1, 1]: `[s]`, higher is better.
+
+        PSNR in dB (values are not clamped, authors'), unless a kind has another measure.
+        """
+        error = ((values - targets) * 0.5).square().mean((1, 2))
+        return -10.0 * error.clamp(min=1e-8).log10()
 
     def draw(self, networks: InstanceNetworks, resolution: int | None = None) -> Drawing:
         """One picture of each instance.

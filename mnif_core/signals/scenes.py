@@ -18,7 +18,6 @@ from mnif_core.rendering.occupancy import Occupancy
 from mnif_core.rendering.volume import RenderedRays
 from mnif_core.signals.protocol import Drawing, Signal
 from mnif_core.signals.scene_rays import DENSITIES, SceneRays
-from mnif_core.signals.scores import psnr
 
 TOLERANCE = 2 / 255  # of colours, between a view with and without its empty space
 CELLS = 64  # along a side of an occupancy cube
@@ -40,8 +39,6 @@ class SceneSignal(SceneRays, Signal):
     noun: ClassVar[str] = "scene"
     in_dim: ClassVar[int] = 3
     out_dim: ClassVar[int] = 4
-    score_name: ClassVar[str] = "PSNR"
-    score_unit: ClassVar[str] = " dB"
 
     height: Pixels = 128
     """Rows of a view, in pixels."""
@@ -179,10 +176,6 @@ class SceneSignal(SceneRays, Signal):
     def draw(self, networks: InstanceNetworks, resolution: int | None = None) -> Drawing:
         """See `Signal.draw`: the first view of `orbit`."""
         return Drawing(self.view(networks, self.orbit(1)[0], height=resolution, width=resolution).cpu())
-
-    def score(self, values: Tensor, targets: Tensor) -> Tensor:
-        """PSNR in dB of each scene `[s]`, for colours and wanted ones `[s, r, 3]` in [-1, 1]."""
-        return psnr(values, targets)
 
     def cameras(self, views: int) -> Tensor:
         """See `Signal.cameras`: SRN's, on a spiral."""
