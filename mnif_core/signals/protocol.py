@@ -4,7 +4,8 @@ A new kind is a frozen dataclass that implements `Signal`, and its data implemen
 `signals.kinds.SIGNALS` it can be saved and loaded; its data are read by an entry of `data.readers.READERS`. The rooms
 above do with it what they do with anything that has pictures; what only some kinds have stands in tables by kind:
 `export.solid.SOLIDS`, `export.surface.COLOURS`, `export.turntable.FILMS`, `export.onnx_network.OUTPUTS`,
-`unseen.reconstruction.WHOLE_SCORES`, `evaluation.subjects.SUBJECTS`, `viewing.page.STAGES`.
+`unseen.reconstruction.RECONSTRUCTIONS` and `unseen.reconstruction.WHOLE_SCORES`, `evaluation.subjects.SUBJECTS` and
+`evaluation.subjects.READ`, `viewing.page.STAGES`.
 
 Shape letters: s instances, p points, k values, v views.
 """

@@ -45,9 +45,8 @@ class AudioSignal(Signal):
 
     @torch.no_grad()
     def decode(self, networks: InstanceNetworks, length: int | None = None) -> Tensor:
-        return (
-            networks.evaluate(self.times(length).to(networks.weights[0].device), 1 << 16)[..., 0] * 0.5 + 0.5
-        ).clamp(0.0, 1.0)
+        times = self.times(length).to(networks.weights[0].device)
+        return (networks.evaluate(times, 1 << 16)[..., 0] * 0.5 + 0.5).clamp(0.0, 1.0)
 
     def draw(self, networks: InstanceNetworks, resolution: int | None = None) -> Drawing:
         return Drawing(curves(self.decode(networks, resolution).cpu() * 2.0 - 1.0))
@@ -76,12 +75,8 @@ class AudioTrainer(Trainer):
     modality, default_preset = "audio", "audio-tiny"
 
 
-TINY = replace(
-    PRESETS["voxel-tiny"],
-    modality="audio",
-    modulation=MixtureConfig(1, 1, 1, 16, 16, 8, w0=10.0),
-    prior=PriorConfig(8, width=64, blocks=1),
-)
+MIXTURE = MixtureConfig(1, 1, 1, 16, 16, 8, w0=10.0)
+TINY = replace(PRESETS["voxel-tiny"], modality="audio", modulation=MIXTURE, prior=PriorConfig(8, width=64, blocks=1))
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,9 @@ import pytest
 import torch
 
 from mnif_core.cli import main
-from mnif_core.viewing.page import open_page
-from mnif_core.viewing.page_stages import MeshStage
+from mnif_core.signals.images import ImageSignal
+from mnif_core.viewing.page import STAGES, open_page
+from mnif_core.viewing.page_stages import MeshStage, PictureStage
 from mnif_core.viewing.selection import Selection
 from tests.free_port import free_port
 from tests.small_field import small_field
@@ -107,5 +108,25 @@ def test_a_solid_with_nothing_inside_leaves_an_empty_page(port: int, monkeypatch
             networks.weights[-1].zero_()
         stage.draw(networks)
         assert len(drawn["f"]) == 1 and not drawn["v"].any()
+    finally:
+        server.stop()
+
+
+def test_a_picture_stands_for_what_has_no_stage_of_its_own(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(STAGES, "image")
+    field = small_field("image")
+    field.signal = ImageSignal(8, 16)
+    server = open_page(field, "a run", Selection(), "127.0.0.1", port)
+    try:
+        stage = server._client_connect_cb[0].__self__  # type: ignore[attr-defined]
+        assert isinstance(stage, PictureStage) and stage.first_position(0.5)[2] > stage.first_position(1.0)[2]
+        sent: list[tuple[Any, ...]] = []
+        monkeypatch.setattr(server.scene, "add_image", lambda *image, **_: sent.append(image))
+        networks = field.instance(field.latents[1])
+        stage.draw(networks)
+        _, picture, across, up = sent[-1]
+        assert (across, up) == (2.0, 1.0) and picture.shape == (256, 512, 3)
+        expected = field.signal.picture(networks, 256).numpy()
+        np.testing.assert_allclose(picture / 255, expected, atol=0.5 / 255 + 1e-6)
     finally:
         server.stop()
