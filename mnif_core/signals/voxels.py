@@ -93,7 +93,8 @@ class VoxelSignal(Signal):
     def draw(self, networks: InstanceNetworks, resolution: int | None = None) -> Drawing:
         """See `Signal.draw`."""
         meshes = self.meshes(networks, resolution)
-        return Drawing(torch.stack([mesh_picture(mesh) for mesh in meshes]), meshes)
+        # drawing gives a mesh normals, which its file would hold then
+        return Drawing(torch.stack([mesh_picture(mesh.copy()) for mesh in meshes]), meshes)
 
     def score(self, values: Tensor, targets: Tensor) -> Tensor:
         """Intersection over union of each shape `[s]`, over the points of values and targets `[s, p, 1]`."""

@@ -25,6 +25,7 @@ def test_pictures_of_instances(kind: str) -> None:
     assert drawing.pictures.ndim == 4 and drawing.pictures.shape[0] == 3 and drawing.pictures.shape[3] == 3
     assert 0.0 <= float(drawing.pictures.min()) < float(drawing.pictures.max()) <= 1.0
     assert (drawing.meshes is None) == (kind != "voxel")
+    assert all("vertex_normals" not in mesh._cache for mesh in drawing.meshes or ()), "its file would hold them"
     assert field.signal.picture(networks[0], 24).shape[2] == 3
 
 
