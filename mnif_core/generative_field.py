@@ -233,7 +233,7 @@ class GenerativeField:
     def load(
         cls, folder: Path | str, device: torch.device | str = "cpu", implementation: Implementation = "auto"
     ) -> "GenerativeField":
-        """Read a folder that `save` wrote; `implementation` evaluates its networks (see `kernels.choice`).
+        """Read a folder that `save` wrote; `implementation` evaluates its networks (see `kernels.dispatch`).
 
         Raises:
             CheckpointError: no such folder, a file missing or damaged, or weights that do not fit the configuration.

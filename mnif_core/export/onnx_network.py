@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mnif_core.errors import ConfigError
 from mnif_core.files.atomic import whole_file
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.signals.protocol import Signal
@@ -52,17 +53,20 @@ def write_onnx(signal: Signal, network: InstanceNetworks, path: Path) -> None:
         path: ends in `.onnx`.
 
     Raises:
+        ConfigError: the network reads features, which ONNX would have to compute.
         OutputError: the place cannot be written to.
     """
     import onnx
 
+    if network.features is not None:
+        raise ConfigError(f"{path}: no ONNX of a network that reads features; export it as .glb, .ply or .npz")
+
     graph = _Graph()
     x, last = "coordinates", len(network.weights) - 1
-    for index, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
-        sine = index < last or network.output_activation == "sine"
-        scale = network.w0 if sine else 1.0
-        weights = graph.constant((weight[0] * scale).cpu().numpy().T)
-        biases = graph.constant((bias[0] * scale).cpu().numpy())
+    for index, folded in enumerate(network.folded()):
+        weights = graph.constant(folded[0, :, :-1].cpu().numpy().T)
+        biases = graph.constant(folded[0, :, -1].cpu().numpy())
+        sine = index < last or network.sine_output
         out = "values" if index == last else None
         if sine:
             x = graph.add("Sin", [graph.add("Gemm", [x, weights, biases])], out)

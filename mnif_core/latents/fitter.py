@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mnif_core.errors import ConfigError
-from mnif_core.latents.inner_gradient import squared_error, squared_error_gradient
+from mnif_core.latents.inner_gradient import squared_error, squared_error_gradient_by_latents
 from mnif_core.latents.inner_loop import FittingConfig, InnerRates, fit_latents
 from mnif_core.networks.modulation import Modulation
 from mnif_core.spread import spread_indices
@@ -68,7 +68,7 @@ class LatentFitter(nn.Module):
             return self._adam(init, modulation, coordinates, targets)
 
         def gradient(latents: Tensor) -> Tensor:
-            return squared_error_gradient(modulation, latents, coordinates, targets)
+            return squared_error_gradient_by_latents(modulation, latents, coordinates, targets)
 
         def loss(latents: Tensor) -> Tensor:
             return squared_error(modulation.instance(latents)(coordinates), targets)
@@ -90,7 +90,7 @@ class LatentFitter(nn.Module):
             seen: Tensor | slice = slice(None)
             if points > ADAM_POINTS:
                 seen = torch.randint(points, (ADAM_POINTS,), generator=generator).to(targets.device)
-            gradient = squared_error_gradient(modulation, parameter, coordinates[:, seen], targets[:, seen])
+            gradient = squared_error_gradient_by_latents(modulation, parameter, coordinates[:, seen], targets[:, seen])
             parameter.grad = gradient + self.config.weight_decay * parameter
             optimizer.step()
             schedule.step()

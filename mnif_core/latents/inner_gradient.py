@@ -6,7 +6,6 @@ Shape letters: s instances, p points, d coordinates, k values, h latent.
 from torch import Tensor
 
 from mnif_core.networks.modulation import Modulation
-from mnif_core.networks.weight_gradient import squared_error_network_gradient
 
 
 def squared_error(values: Tensor, targets: Tensor) -> Tensor:
@@ -14,7 +13,9 @@ def squared_error(values: Tensor, targets: Tensor) -> Tensor:
     return (values - targets).square().mean((1, 2))
 
 
-def squared_error_gradient(modulation: Modulation, latents: Tensor, coordinates: Tensor, targets: Tensor) -> Tensor:
+def squared_error_gradient_by_latents(
+    modulation: Modulation, latents: Tensor, coordinates: Tensor, targets: Tensor
+) -> Tensor:
     """Gradient of the sum of `squared_error` over instances, differentiable once more.
 
     Args:
@@ -27,4 +28,4 @@ def squared_error_gradient(modulation: Modulation, latents: Tensor, coordinates:
         `[s, h]`, equal to `autograd.grad` of the loss.
     """
     networks = modulation.instance(latents)
-    return modulation.latent_gradient(latents, squared_error_network_gradient(networks, coordinates, targets))
+    return modulation.latent_gradient(latents, networks.squared_error_gradient(coordinates, targets))

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from mnif_core.files.stored_config import Depth, Positive, Width
+from mnif_core.networks.initialisation import linear_bias_uniform_, siren_uniform_
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.networks.modulation import Modulation, ModulationConfig
-from mnif_core.networks.siren import linear_bias_uniform_, siren_uniform_
 from mnif_core.networks.weight_gradient import NetworkGradient
 
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from mnif_core.files.stored_config import Between, NotNegative, Positive, Width
+from mnif_core.networks.initialisation import linear_bias_uniform_, siren_uniform_
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.networks.modulation import Modulation, ModulationConfig
-from mnif_core.networks.siren import linear_bias_uniform_, siren_uniform_
 from mnif_core.networks.weight_gradient import NetworkGradient
 
 SILU_GAIN = 1.68  # what SiLU divides the root mean square of a standard normal by

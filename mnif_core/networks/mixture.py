@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from mnif_core.errors import ConfigError
 from mnif_core.files.stored_config import Positive, Width
+from mnif_core.networks.initialisation import linear_bias_uniform_, siren_uniform_
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.networks.modulation import Modulation, ModulationConfig
-from mnif_core.networks.siren import linear_bias_uniform_, siren_uniform_
 from mnif_core.networks.weight_gradient import NetworkGradient
 
 CoefficientPolicy = Literal["latent", "layerwise", "shared"]

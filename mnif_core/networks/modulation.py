@@ -6,7 +6,7 @@ Shape letters: s instances, h latent.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from mnif_core.files.stored_config import Depth, Width
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.networks.kernels.dispatch import Implementation
+from mnif_core.networks.siren import OutputActivation
 from mnif_core.networks.weight_gradient import NetworkGradient
-
-OutputActivation = Literal["none", "sine"]
 
 
 @dataclass(frozen=True)

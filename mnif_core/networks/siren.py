@@ -1,68 +1,78 @@
-"""SIREN layers for a batch of instances (paper Sec. 3.1; Sitzmann et al. 2020).
+"""The record of one plain SIREN per instance, whatever has given its weights (paper Sec. 3.1; Sitzmann et al. 2020).
 
-Shape letters: s instances, p points, i input channels, o output channels.
+Shape letters: s instances, p points, d coordinates, f features, k values, i/o channels.
 """
 
-import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal, Self
 
 import torch
 from torch import Tensor
 
+OutputActivation = Literal["none", "sine"]
+Features = Callable[[Tensor], Tensor]
 
-def siren_uniform_(weight: Tensor, first: bool, w0: float) -> Tensor:
-    """Fill `weight` in place with SIREN's initial distribution.
 
-    Args:
-        weight: any leading dimensions, then `[o, i]`.
-        first: whether the layer reads coordinates: U(-1/i, 1/i); all others U(-sqrt(6/i)/w0, sqrt(6/i)/w0).
-        w0: frequency scale of Eq. 5.
+@dataclass(frozen=True)
+class Siren:
+    """Weights of one SIREN per instance: each layer gives W [previous, features, 1], and sin(w0 ...) of it (Eq. 5).
+
+    Weights that all instances share may be one tensor, expanded.
+
+    Attributes:
+        weights: per layer `[s, o, i]`.
+        biases: per layer `[s, o]`.
+        w0: frequency scale of all sines.
+        output_activation: `sine` if the last layer has one too.
+        features: fixed functions of the coordinates that every layer reads, `[s, p, d]` -> `[s, p, f]`. None: f is 0.
+        feature_weights: per layer `[s, o, f]`; none of them without features.
     """
-    fan_in = weight.shape[-1]
-    bound = 1.0 / fan_in if first else math.sqrt(6.0 / fan_in) / w0
-    with torch.no_grad():
-        return weight.uniform_(-bound, bound)
 
+    weights: tuple[Tensor, ...]
+    biases: tuple[Tensor, ...]
+    w0: float
+    output_activation: OutputActivation
+    features: Features | None = field(default=None, kw_only=True)
+    feature_weights: tuple[Tensor, ...] = field(default=(), kw_only=True)
 
-def linear_bias_uniform_(bias: Tensor, fan_in: int) -> Tensor:
-    """Fill `bias` in place with U(-1/sqrt(i), 1/sqrt(i)), as the authors' code leaves it (the paper is silent)."""
-    bound = 1.0 / math.sqrt(fan_in)
-    with torch.no_grad():
-        return bias.uniform_(-bound, bound)
+    def __getitem__(self, index: int) -> Self:
+        """The network of one instance, as one of one."""
 
+        def one(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            return tuple(tensor[index : index + 1] for tensor in tensors)
 
-def scaled(weight: Tensor, factor: float) -> Tensor:
-    """`weight` `[s, o, i]` times `factor`; what is one tensor expanded to all instances stays one."""
-    return (weight[0] * factor).expand_as(weight) if _is_shared(weight) else weight * factor
+        return replace(
+            self, weights=one(self.weights), biases=one(self.biases), feature_weights=one(self.feature_weights)
+        )
 
+    @property
+    def num_instances(self) -> int:
+        """How many networks this holds."""
+        return self.weights[0].shape[0]
 
-def batched_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Apply one linear layer per instance.
+    @property
+    def sine_output(self) -> bool:
+        """Whether the last layer has a sine too."""
+        return self.output_activation == "sine"
 
-    Args:
-        x: `[s, p, i]`.
-        weight: `[s, o, i]`; one tensor expanded to all instances is never copied for each.
-        bias: `[s, o]`.
+    @property
+    def scales(self) -> list[float]:
+        """What each layer's sum is multiplied by: w0 where a sine follows."""
+        return [self.w0] * (len(self.weights) - 1) + [self.w0 if self.sine_output else 1.0]
 
-    Returns:
-        `[s, p, o]`.
-    """
-    if _is_shared(weight):
-        return x @ weight[0].T + bias.unsqueeze(1)
-    return torch.baddbmm(bias.unsqueeze(1), x, weight.transpose(1, 2))
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All weights and biases."""
+        return self.weights + self.feature_weights + self.biases
 
+    @property
+    def is_learned(self) -> bool:
+        """Whether gradients by weights or biases are wanted now."""
+        return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in self.tensors)
 
-def batched_linear_transposed(x: Tensor, weight: Tensor) -> Tensor:
-    """The transpose of `batched_linear`, without bias: `[s, p, o]` and `[s, o, i]` -> `[s, p, i]`."""
-    return x @ weight[0] if _is_shared(weight) else torch.bmm(x, weight)
-
-
-def batched_sine(x: Tensor, weight: Tensor, bias: Tensor, w0: float) -> Tensor:
-    """Apply one SIREN layer per instance, sin(w0 (W x + b)), Eq. 5; shapes as `batched_linear`, values in [-1, 1].
-
-    w0 is folded into the weights: they are far smaller than the activations.
-    """
-    return torch.sin(batched_linear(x, scaled(weight, w0), bias * w0))
-
-
-def _is_shared(weight: Tensor) -> bool:
-    return weight.stride(0) == 0
+    def folded(self) -> list[Tensor]:
+        """Per layer one tensor `[s, o, i + f + 1]`: weights, those of features, bias, all with the layer's scale."""
+        columns = [self.weights, self.feature_weights, tuple(bias.unsqueeze(2) for bias in self.biases)]
+        layers = zip(*(parts for parts in columns if parts), strict=True)
+        return [torch.cat(parts, 2) * scale for parts, scale in zip(layers, self.scales, strict=True)]

@@ -1,20 +1,19 @@
-"""The gradient of a squared error with respect to the weights of instance networks, in closed form.
+"""The gradient of a squared error by the weights of SIRENs, in closed form.
 
 Double backward through autograd keeps and walks the graph of a graph. A SIREN's gradient is itself a few products, so
 written out it is an ordinary graph: cheaper to differentiate, and no graph at all where first order is enough.
-Shape letters: s instances, p points, d coordinates, k values, i/o channels.
+Shape letters: s instances, p points, d coordinates, f features, k values, i/o channels.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from mnif_core.networks.instance_networks import InstanceNetworks
-from mnif_core.networks.kernels.cpu import forward as tiled
-from mnif_core.networks.kernels.cpu import hessian_product
-from mnif_core.networks.siren import batched_linear, batched_linear_transposed, scaled
+from mnif_core.networks.linear import batched_linear, batched_linear_transposed, scaled
+from mnif_core.networks.siren import Siren
 
 
 class NetworkGradient(Protocol):
@@ -31,11 +30,11 @@ class NetworkGradient(Protocol):
 
 @dataclass(frozen=True)
 class FoldedGradient:
-    """As `hessian_product` gives it, no activation kept.
+    """By weights with bias and scale inside, no activation kept.
 
     Attributes:
-        folded: per layer, by weights with bias and w0 inside, `[s, o, i + 1]`.
-        scales: per layer, what folding has multiplied by.
+        folded: per layer, by `Siren.folded` without features, `[s, o, i + 1]`.
+        scales: per layer, see `Siren.scales`.
     """
 
     folded: tuple[Tensor, ...]
@@ -57,10 +56,12 @@ class LayeredGradient:
     Attributes:
         inputs: what each layer reads `[s, p, i]`.
         deltas: gradient by what each layer's weights give `[s, p, o]`.
+        features: what all layers read besides `[s, p, f]`. None: nothing.
     """
 
     inputs: tuple[Tensor, ...]
     deltas: tuple[Tensor, ...]
+    features: Tensor | None = None
 
     def weight(self, layer: int) -> Tensor:
         """See `NetworkGradient.weight`."""
@@ -70,43 +71,44 @@ class LayeredGradient:
         """See `NetworkGradient.bias`."""
         return self.deltas[layer].sum(1)
 
+    def feature_weight(self, layer: int) -> Tensor:
+        """By the weights that a layer has for the features, `[s, o, f]`."""
+        assert self.features is not None
+        return torch.bmm(self.deltas[layer].transpose(1, 2), self.features)
 
-def squared_error_network_gradient(networks: InstanceNetworks, coordinates: Tensor, targets: Tensor) -> NetworkGradient:
+
+def layered_gradient(siren: Siren, coordinates: Tensor, targets: Tensor) -> LayeredGradient:
     """Gradient, by the weights of each network, of its mean over points and channels of (values - targets)^2.
 
     Args:
-        networks: one per instance.
+        siren: one network per instance.
         coordinates: `[s, p, d]`.
         targets: `[s, p, k]`.
     """
-    if tiled.serves(coordinates, networks.weights):
-        folded = tiled.fold(networks.weights, networks.biases, networks.w0, networks.output_activation)
-        scales = tiled.layer_scales(len(folded), networks.w0, networks.output_activation)
-        sine_output = networks.output_activation == "sine"
-        found = hessian_product.squared_error_gradient(coordinates, targets, folded, sine_output)
-        return FoldedGradient(found, tuple(scales))
-    inputs, angles = _activations(networks, coordinates)
-    last = len(networks.weights) - 1
-    values = angles[last].sin() if networks.output_activation == "sine" else angles[last]
+    inputs, angles = zip(*layers_of(siren, coordinates), strict=True)
+    last = len(angles) - 1
+    values = angles[last].sin() if siren.sine_output else angles[last]
     delta = (values - targets) * (2.0 / targets[0].numel())
     deltas = []
     for index in range(last, -1, -1):
         if index < last:
-            delta = batched_linear_transposed(delta, networks.weights[index + 1])
-        if index < last or networks.output_activation == "sine":
-            delta = delta * (angles[index].cos() * networks.w0)
+            delta = batched_linear_transposed(delta, siren.weights[index + 1])
+        if index < last or siren.sine_output:
+            delta = delta * (angles[index].cos() * siren.w0)
         deltas.append(delta)
-    return LayeredGradient(tuple(inputs), tuple(deltas[::-1]))
+    features = None if siren.features is None else siren.features(coordinates)
+    return LayeredGradient(tuple(inputs), tuple(deltas[::-1]), features)
 
 
-def _activations(networks: InstanceNetworks, coordinates: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-    """Per layer: what it reads `[s, p, i]`, and the argument of its sine (or its output, where it has none)."""
-    x, inputs, angles = coordinates, [], []
-    last = len(networks.weights) - 1
-    for index, (weight, bias) in enumerate(zip(networks.weights, networks.biases, strict=True)):
-        scale = networks.w0 if index < last or networks.output_activation == "sine" else 1.0
-        inputs.append(x)
-        angles.append(batched_linear(x, scaled(weight, scale), bias * scale))
-        if index < last:
-            x = angles[-1].sin()
-    return inputs, angles
+def layers_of(siren: Siren, coordinates: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Layer by layer: what it reads of the one before `[s, p, i]`, and what its sine reads, or its output `[s, p, o]`.
+
+    Scales are folded into the weights: they are far smaller than the activations.
+    """
+    angle, features = None, None if siren.features is None else siren.features(coordinates)
+    for index, (weight, bias, scale) in enumerate(zip(siren.weights, siren.biases, siren.scales, strict=True)):
+        x = coordinates if angle is None else angle.sin()
+        angle = batched_linear(x, scaled(weight, scale), bias * scale)
+        if features is not None:
+            angle = angle + features @ (siren.feature_weights[index] * scale).transpose(1, 2)
+        yield x, angle

@@ -17,9 +17,10 @@ from torch import Tensor
 
 from mnif_core.evaluation.efficiency import peak_memory
 from mnif_core.networks.instance_networks import InstanceNetworks
-from mnif_core.networks.kernels import reference as layered
-from mnif_core.networks.kernels import tiny_cuda_nn
-from mnif_core.networks.kernels.triton import launch as fused
+from mnif_core.networks.kernels.backend import Backend
+from mnif_core.networks.kernels.reference import REFERENCE
+from mnif_core.networks.kernels.tiny_cuda_nn import TINY_CUDA_NN, is_exact
+from mnif_core.networks.kernels.triton.launch import FUSED, Fused
 from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
 from mnif_core.signals.scenes import SceneSignal
 from tests.benchmarks.cases import mixture_of
@@ -72,14 +73,13 @@ def decoding(device: torch.device, sines_a_second: float, points: int = 128 * 12
         config = mixture.config
         networks = _detached(mixture.instance(0.01 * torch.randn(instances, config.latent_dim, device=device)))
         x = torch.rand(instances, points, config.in_dim, device=device) * 2 - 1
-        arguments = x, networks.weights, networks.biases, networks.w0, networks.output_activation
-        exact = layered.values(*arguments)
+        exact = REFERENCE.values(networks, x)
         sines = x.shape[0] * x.shape[1] * config.width * (config.hidden_layers + 1)
         sines += exact.numel() if config.output_activation == "sine" else 0
-        for name, evaluate, tf32 in _implementations(x, networks):
+        for name, backend, tf32 in _implementations(x, networks):
             with torch.no_grad(), _tf32(tf32):
-                seconds = best(partial(evaluate, *arguments), device)
-                error = float((evaluate(*arguments) - exact).abs().max())
+                seconds = best(partial(backend.values, networks, x), device)
+                error = float((backend.values(networks, x) - exact).abs().max())
             rows.append(
                 {
                     "case": f"{case}, {points:,} points",
@@ -150,15 +150,15 @@ def training(device: torch.device, scenes: int = 8, rays: int = 32 * 512) -> lis
     return rows
 
 
-def _implementations(x: Tensor, networks: InstanceNetworks) -> Iterator[tuple[str, Evaluate, bool]]:
-    yield "torch", layered.values, False
-    yield "torch, tf32", layered.values, True
-    if fused.why_not(x, networks.weights) is None:
-        yield "triton, tf32", partial(fused.values, precision="tf32"), False
-        yield "triton, tf32x3", partial(fused.values, precision="tf32x3"), False
-    if tiny_cuda_nn.why_not(x, networks.weights) is None:
-        exact = tiny_cuda_nn.is_exact(networks.weights, networks.output_activation)
-        yield f"tcnn, {'single' if exact else 'half'} precision", tiny_cuda_nn.values, False
+def _implementations(x: Tensor, networks: InstanceNetworks) -> Iterator[tuple[str, Backend, bool]]:
+    yield "torch", REFERENCE, False
+    yield "torch, tf32", REFERENCE, True
+    if FUSED.why_not(networks, x) is None:
+        yield "triton, tf32", Fused("tf32"), False
+        yield "triton, tf32x3", Fused("tf32x3"), False
+    if TINY_CUDA_NN.why_not(networks, x) is None:
+        exact = is_exact(networks)
+        yield f"tcnn, {'single' if exact else 'half'} precision", TINY_CUDA_NN, False
 
 
 def _detached(networks: InstanceNetworks) -> InstanceNetworks:

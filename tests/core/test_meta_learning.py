@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mnif_core.errors import ConfigError
 from mnif_core.latents.fitter import LatentFitter
-from mnif_core.latents.inner_gradient import squared_error, squared_error_gradient
+from mnif_core.latents.inner_gradient import squared_error, squared_error_gradient_by_latents
 from mnif_core.latents.inner_loop import FittingConfig, InnerRates, fit_latents
 from mnif_core.networks.mixture import CoefficientPolicy, MixtureConfig, MixtureSiren
 from tests.golden_data import case_names, golden_mixture, layer_major, load_case, tensors
@@ -37,7 +37,7 @@ def test_golden_outer_step(name: str, variant: str, closed_form: bool) -> None:
         return squared_error(mixture.instance(latents)(coordinates), targets)
 
     def gradient(latents: Tensor) -> Tensor:
-        return squared_error_gradient(mixture, latents, coordinates, targets)
+        return squared_error_gradient_by_latents(mixture, latents, coordinates, targets)
 
     def fit(steps: int) -> Tensor:
         # the authors' inner loss is the mean over the batch, ours each instance's own: hence the 1 / batch
@@ -111,7 +111,7 @@ def test_closed_form_equals_autograd_twice(policy: CoefficientPolicy, output: st
     latents.requires_grad_()
     loss = squared_error(mixture.instance(latents)(coordinates), targets).sum()
     (expected,) = torch.autograd.grad(loss, latents, create_graph=True)
-    ours = squared_error_gradient(mixture, latents, coordinates, targets)
+    ours = squared_error_gradient_by_latents(mixture, latents, coordinates, targets)
     torch.testing.assert_close(ours, expected, atol=1e-12, rtol=1e-10)
     direction = torch.randn_like(expected)
     variables = [latents, *mixture.parameters()]
@@ -130,7 +130,7 @@ def test_outer_gradient_against_finite_differences() -> None:
 
     def outer(*_: Tensor) -> Tensor:
         def gradient(phi: Tensor) -> Tensor:
-            return squared_error_gradient(mixture, phi, coordinates, targets)
+            return squared_error_gradient_by_latents(mixture, phi, coordinates, targets)
 
         def loss(phi: Tensor) -> Tensor:
             return squared_error(mixture.instance(phi)(coordinates), targets)
@@ -149,7 +149,7 @@ def test_a_latent_does_not_depend_on_its_batch(closed_form: bool) -> None:
             return squared_error(mixture.instance(phi)(coordinates[rows]), targets[rows])
 
         def gradient(phi: Tensor) -> Tensor:
-            return squared_error_gradient(mixture, phi, coordinates[rows], targets[rows])
+            return squared_error_gradient_by_latents(mixture, phi, coordinates[rows], targets[rows])
 
         return fit_latents(loss, latents[rows], 3, 0.01, gradient=gradient if closed_form else None)
 
@@ -200,7 +200,7 @@ def test_clipped_steps_are_bounded_and_short_ones_untouched() -> None:
     def loss(phi: Tensor) -> Tensor:
         return squared_error(mixture.instance(phi)(coordinates), targets)
 
-    norms = squared_error_gradient(mixture, latents, coordinates, targets).norm(dim=1)
+    norms = squared_error_gradient_by_latents(mixture, latents, coordinates, targets).norm(dim=1)
     bound = float(norms.sort().values[:2].mean())
     free = latents - fit_latents(loss, latents, 1, 1.0)
     held = latents - fit_latents(loss, latents, 1, 1.0, clip=bound)

@@ -1,94 +1,86 @@
-"""Which code evaluates instance networks: as in nerfstudio, the best that the machine has, unless one is asked for.
-
-Shape letters: s instances, p points, d coordinates, k values, i/o channels.
-"""
+"""Which backend evaluates SIRENs: as in nerfstudio, the best that the machine has, unless one is asked for."""
 
 import functools
-from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from mnif_core.errors import ConfigError
-from mnif_core.networks.kernels import reference as layered
-from mnif_core.networks.kernels import tiny_cuda_nn
-from mnif_core.networks.kernels.cpu import forward as tiled
-from mnif_core.networks.kernels.triton import launch as fused
+from mnif_core.networks.kernels.backend import Backend
+from mnif_core.networks.kernels.cpu.backend import TILED
+from mnif_core.networks.kernels.reference import REFERENCE
+from mnif_core.networks.kernels.tiny_cuda_nn import TINY_CUDA_NN, is_exact
+from mnif_core.networks.kernels.triton.launch import FUSED
+from mnif_core.networks.siren import OutputActivation, Siren
 
 Implementation = Literal["auto", "torch", "triton", "tcnn"]
-Activation = Literal["none", "sine"]
-Evaluate = Callable[[Tensor, Sequence[Tensor], Sequence[Tensor], float, Activation], Tensor]
 
 TRIED_POINTS = 1 << 16  # on which tiny-cuda-nn is timed
 
 
-def chosen(
-    implementation: Implementation,
-    coordinates: Tensor,
-    weights: Sequence[Tensor],
-    biases: Sequence[Tensor],
-    w0: float,
-    output_activation: Activation,
-) -> Evaluate:
-    """The function that evaluates these networks, with the arguments and result of `layered.values`.
+def chosen(implementation: Implementation, siren: Siren, coordinates: Tensor) -> Backend:
+    """The backend for these networks and coordinates `[instances, points, d]`.
 
-    `torch` is `tiled` on a CPU, `layered` elsewhere. `triton` is `fused`. `tcnn` decodes by tiny-cuda-nn, and where
-    gradients are wanted does as `auto`. `auto` takes `fused` on a GPU that it serves, or tiny-cuda-nn for decoding
-    where that is built for single precision and was faster when tried, once; and `torch` everywhere else.
+    `torch` is `TILED` on a CPU, `REFERENCE` elsewhere. `triton` is `FUSED`. `tcnn` decodes by tiny-cuda-nn, and where
+    gradients are wanted does as `auto`. `auto` takes `FUSED` on a GPU that it serves, or tiny-cuda-nn for decoding
+    where that is built for single precision and was faster when tried, once; and `torch` everywhere else. Where
+    nothing else serves, `REFERENCE` does.
 
     Raises:
         ConfigError: what is asked for is not to be had.
     """
     if implementation == "triton":
-        _demand("triton", fused.why_not(coordinates, weights))
-        return fused.values
-    decoding = not (torch.is_grad_enabled() and any(t.requires_grad for t in (coordinates, *weights, *biases)))
+        _demand("triton", FUSED, siren, coordinates)
+        return FUSED
+    decoding = not siren.is_learned and not (torch.is_grad_enabled() and coordinates.requires_grad)
     if implementation == "tcnn":
-        _demand("tcnn", tiny_cuda_nn.why_not(coordinates, weights))
+        _demand("tcnn", TINY_CUDA_NN, siren, coordinates)
         if decoding:
-            return tiny_cuda_nn.values
-    on_gpu = implementation != "torch" and coordinates.is_cuda
-    if not on_gpu:
-        return tiled.values if tiled.serves(coordinates, weights) else layered.values
-    best = fused.values if fused.why_not(coordinates, weights) is None else layered.values
-    if decoding and tiny_cuda_nn.why_not(coordinates, weights) is None:
-        shapes = tuple((weight.shape[1], weight.shape[2]) for weight in weights)
-        if _tcnn_wins(best, coordinates.device, coordinates.dtype, shapes, w0, output_activation):
-            return tiny_cuda_nn.values
+            return TINY_CUDA_NN
+    if implementation == "torch" or not coordinates.is_cuda:
+        return TILED if TILED.why_not(siren, coordinates) is None else REFERENCE
+    best = FUSED if FUSED.why_not(siren, coordinates) is None else REFERENCE
+    if decoding and TINY_CUDA_NN.why_not(siren, coordinates) is None:
+        shapes = tuple((weight.shape[1], weight.shape[2]) for weight in siren.weights)
+        kind = coordinates.device, coordinates.dtype
+        if _tcnn_wins(best, *kind, shapes, siren.w0, siren.output_activation):
+            return TINY_CUDA_NN
     return best
 
 
-def _demand(name: Implementation, reason: str | None) -> None:
+def _demand(name: Implementation, backend: Backend, siren: Siren, coordinates: Tensor) -> None:
+    reason = backend.why_not(siren, coordinates)
     if reason is not None:
         raise ConfigError(f"implementation '{name}' is not to be had: {reason}; choose auto or torch")
 
 
 @functools.cache
 def _tcnn_wins(
-    other: Evaluate,
+    other: Backend,
     device: torch.device,
     dtype: torch.dtype,
     shapes: tuple[tuple[int, int], ...],
     w0: float,
-    output_activation: Activation,
+    output_activation: OutputActivation,
 ) -> bool:
-    weights = [torch.rand(1, *shape, device=device, dtype=dtype) / 100.0 for shape in shapes]
-    biases = [torch.rand(1, out, device=device, dtype=dtype) for out, _ in shapes]
+    weights = tuple(torch.rand(1, *shape, device=device, dtype=dtype) / 100.0 for shape in shapes)
+    biases = tuple(torch.rand(1, out, device=device, dtype=dtype) for out, _ in shapes)
+    siren = Siren(weights, biases, w0, output_activation)
     coordinates = torch.rand(1, TRIED_POINTS, shapes[0][1], device=device, dtype=dtype)
-    if not tiny_cuda_nn.is_exact(weights, output_activation):
+    if not is_exact(siren):
         return False
 
     @torch.no_grad()
-    def milliseconds(evaluate: Evaluate) -> float:
-        evaluate(coordinates, weights, biases, w0, output_activation)
+    def milliseconds(backend: Backend) -> float:
+        backend.values(siren, coordinates)
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         start.record()
         for _ in range(10):
-            evaluate(coordinates, weights, biases, w0, output_activation)
+            backend.values(siren, coordinates)
         end.record()
         end.synchronize()
         return start.elapsed_time(end)
 
     with torch.cuda.device(device):
-        return milliseconds(tiny_cuda_nn.values) < milliseconds(other)
+        return milliseconds(TINY_CUDA_NN) < milliseconds(other)

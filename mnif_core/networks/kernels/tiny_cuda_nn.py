@@ -12,26 +12,65 @@ Shape letters: s instances, p points, d coordinates, k values, i/o channels.
 import functools
 import importlib.util
 import math
-from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from mnif_core.networks.kernels.backend import Backend
+from mnif_core.networks.siren import OutputActivation, Siren
+
 ALIGNMENT = 16  # of inputs, neurons and outputs
 
 
-def why_not(coordinates: Tensor, weights: Sequence[Tensor]) -> str | None:
-    """What keeps tiny-cuda-nn from evaluating these networks, as half a sentence; none if nothing does."""
-    if importlib.util.find_spec("tinycudann") is None:
-        return "tiny-cuda-nn is not installed"
-    if not coordinates.is_cuda:
-        return f"the networks are on device '{coordinates.device.type}'"
-    if not _is_importable():
-        return "tiny-cuda-nn does not import here (built for another GPU or another torch)"
-    if len(weights) < 2:
-        return "the networks have no hidden layer"
-    return None
+class TinyCudaNn(Backend):
+    """Decodes, without gradients, one network after the other."""
+
+    def why_not(self, siren: Siren, coordinates: Tensor) -> str | None:
+        """See `Backend.why_not`."""
+        if importlib.util.find_spec("tinycudann") is None:
+            return "tiny-cuda-nn is not installed"
+        if not coordinates.is_cuda:
+            return f"the networks are on device '{coordinates.device.type}'"
+        if not _is_importable():
+            return "tiny-cuda-nn does not import here (built for another GPU or another torch)"
+        if len(siren.weights) < 2:
+            return "the networks have no hidden layer"
+        if siren.features is not None:
+            return "the networks read features"
+        return None
+
+    @torch.no_grad()
+    def values(self, siren: Siren, coordinates: Tensor) -> Tensor:
+        """See `Backend.values`."""
+        network = _network(*_shape(siren))
+        result = coordinates.new_empty(*coordinates.shape[:2], siren.weights[-1].shape[1])
+        for index, row in enumerate(parameters(siren)):
+            network.params.copy_(row)
+            result[index] = network(coordinates[index])
+        return result
+
+
+TINY_CUDA_NN = TinyCudaNn()
+
+
+def is_exact(siren: Siren) -> bool:
+    """Whether it was built for single precision."""
+    return bool(_network(*_shape(siren)).dtype == torch.float32)
+
+
+def parameters(siren: Siren) -> Tensor:
+    """CutlassMLP's parameters `[s, size]`: layer by layer, row by row, rows and columns padded to multiples of 16."""
+    last = len(siren.weights) - 1
+    layers = []
+    for index, folded in enumerate(siren.folded()):
+        instances, out, into = folded.shape
+        matrix = folded.new_zeros(instances, padded(out + (index < last)), padded(into))
+        matrix[:, :out, :into] = folded
+        if index < last:
+            matrix[:, out, into - 1] = 0.5 * math.pi
+        layers.append(matrix.flatten(1))
+    return torch.cat(layers, 1)
 
 
 @functools.cache
@@ -43,52 +82,12 @@ def _is_importable() -> bool:
     return True
 
 
-def is_exact(weights: Sequence[Tensor], output_activation: Literal["none", "sine"]) -> bool:
-    """Whether it was built for single precision."""
-    return bool(_network(*_shape(weights, output_activation)).dtype == torch.float32)
-
-
-@torch.no_grad()
-def values(
-    coordinates: Tensor,
-    weights: Sequence[Tensor],
-    biases: Sequence[Tensor],
-    w0: float,
-    output_activation: Literal["none", "sine"],
-) -> Tensor:
-    """Evaluate one SIREN per instance, without gradients; arguments and result as of `layered.values`."""
-    network = _network(*_shape(weights, output_activation))
-    result = coordinates.new_empty(*coordinates.shape[:2], weights[-1].shape[1])
-    for index, row in enumerate(parameters(weights, biases, w0, output_activation)):
-        network.params.copy_(row)
-        result[index] = network(coordinates[index])
-    return result
-
-
-def parameters(
-    weights: Sequence[Tensor], biases: Sequence[Tensor], w0: float, output_activation: Literal["none", "sine"]
-) -> Tensor:
-    """CutlassMLP's parameters `[s, size]`: layer by layer, row by row, rows and columns padded to multiples of 16."""
-    last = len(weights) - 1
-    layers = []
-    for index, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
-        instances, out, into = weight.shape
-        scale = w0 if index < last or output_activation == "sine" else 1.0
-        matrix = weight.new_zeros(instances, padded(out + (index < last)), padded(into + 1))
-        matrix[:, :out, :into] = weight * scale
-        matrix[:, :out, into] = bias * scale
-        if index < last:
-            matrix[:, out, into] = 0.5 * math.pi
-        layers.append(matrix.flatten(1))
-    return torch.cat(layers, 1)
-
-
 def padded(channels: int) -> int:
     """The next multiple of 16."""
     return -(-channels // ALIGNMENT) * ALIGNMENT
 
 
-def configuration(hidden_layers: int, width: int, output_activation: Literal["none", "sine"]) -> dict[str, Any]:
+def configuration(hidden_layers: int, width: int, output_activation: OutputActivation) -> dict[str, Any]:
     """What tiny-cuda-nn is told of a network whose `hidden_layers` sine layers have `width` neurons."""
     return {
         "otype": "CutlassMLP",
@@ -99,14 +98,13 @@ def configuration(hidden_layers: int, width: int, output_activation: Literal["no
     }
 
 
-def _shape(
-    weights: Sequence[Tensor], output_activation: Literal["none", "sine"]
-) -> tuple[int, int, int, int, Literal["none", "sine"]]:
-    return weights[0].shape[2], weights[-1].shape[1], len(weights) - 1, weights[0].shape[1], output_activation
+def _shape(siren: Siren) -> tuple[int, int, int, int, OutputActivation]:
+    first, last = siren.weights[0], siren.weights[-1]
+    return first.shape[2], last.shape[1], len(siren.weights) - 1, first.shape[1], siren.output_activation
 
 
 @functools.lru_cache(maxsize=4)
-def _network(dims: int, outputs: int, layers: int, width: int, output_activation: Literal["none", "sine"]) -> Any:
+def _network(dims: int, outputs: int, layers: int, width: int, output_activation: OutputActivation) -> Any:
     import tinycudann
 
     return tinycudann.Network(dims, outputs, configuration(layers, width, output_activation))

@@ -16,7 +16,7 @@ from mnif_core.evaluation.efficiency import (
     preset_signal,
 )
 from mnif_core.generative_field import GenerativeField
-from mnif_core.networks.kernels import reference as layered
+from mnif_core.networks.kernels.reference import REFERENCE
 from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
 from mnif_core.presets import PRESETS
 from mnif_core.signals.images import ImageSignal
@@ -30,7 +30,7 @@ def test_multiply_adds_are_half_of_torchs_count(layers: int) -> None:
     config = MixtureConfig(2, 3, layers, 16, 4, 5)
     networks = MixtureSiren(config).instance(torch.zeros(1, 5))
     with FlopCounterMode(display=False) as counter:
-        layered.values(torch.zeros(1, 100, 2), networks.weights, networks.biases, config.w0, "none")
+        REFERENCE.values(networks, torch.zeros(1, 100, 2))
     assert 2 * counted(config, 100).macs == counter.get_total_flops()
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mnif_core.latents.inner_gradient import squared_error, squared_error_gradient
+from mnif_core.latents.inner_gradient import squared_error, squared_error_gradient_by_latents
 from mnif_core.networks.functa import FunctaConfig, FunctaSiren
 from mnif_core.networks.hypernetwork import HypernetworkConfig
 from mnif_core.networks.mixture import MixtureConfig
@@ -48,7 +48,7 @@ def test_latent_gradient_equals_autograd_twice(config: Any, output: str, layers:
     latents.requires_grad_()
     loss = squared_error(modulation.instance(latents)(coordinates), targets).sum()
     (expected,) = torch.autograd.grad(loss, latents, create_graph=True)
-    ours = squared_error_gradient(modulation, latents, coordinates, targets)
+    ours = squared_error_gradient_by_latents(modulation, latents, coordinates, targets)
     torch.testing.assert_close(ours, expected, atol=1e-12, rtol=1e-10)
     direction = torch.randn_like(expected)
     variables = [latents, *modulation.parameters()]

@@ -134,7 +134,7 @@ def pull_back(
 
     Args:
         coordinates: `[s, p, d]`.
-        folded: per layer `[s, o, i]`, see `tiled.fold`.
+        folded: per layer `[s, o, i]`, see `Siren.folded`.
         sine_output: whether the last layer has a sine too.
         error_of: values `[g, c, k]` of the instances and points that two slices name -> the gradient by them, alike.
         together: points that `error_of` needs at once.

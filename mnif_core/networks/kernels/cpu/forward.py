@@ -7,7 +7,7 @@ Shape letters: s instances, p points, d coordinates, k values, i/o channels.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,40 +16,15 @@ from mnif_core.networks.kernels.cpu.backward import pull_back
 from mnif_core.networks.kernels.cpu.tiling import tiles_of
 
 
-def serves(coordinates: Tensor, weights: Sequence[Tensor]) -> bool:
-    """Whether `values` is the way to evaluate: on a CPU, in full precision, weights not shared by all instances."""
-    full = coordinates.dtype == weights[0].dtype and coordinates.dtype in (torch.float32, torch.float64)
-    own = weights[0].shape[0] == 1 or all(weight.stride(0) > 0 for weight in weights)
-    return coordinates.device.type == "cpu" and full and own
+def tiled_values(coordinates: Tensor, folded: Sequence[Tensor], sine_output: bool) -> Tensor:
+    """Values `[s, p, k]` of folded networks, differentiable any number of times; the backward pass computes again.
 
-
-def values(
-    coordinates: Tensor,
-    weights: Sequence[Tensor],
-    biases: Sequence[Tensor],
-    w0: float,
-    output_activation: Literal["none", "sine"],
-) -> Tensor:
-    """Evaluate one SIREN per instance; arguments and result as of `layered.values`.
-
-    Differentiable, any number of times; the backward pass computes again.
+    Args:
+        coordinates: `[s, p, d]`.
+        folded: per layer `[s, o, i]`, see `Siren.folded`.
+        sine_output: whether the last layer has a sine too.
     """
-    folded = fold(weights, biases, w0, output_activation)
-    return _Values.apply(coordinates, output_activation == "sine", *folded)  # type: ignore[no-any-return]
-
-
-def fold(
-    weights: Sequence[Tensor], biases: Sequence[Tensor], w0: float, output_activation: Literal["none", "sine"]
-) -> list[Tensor]:
-    """Weights with bias and w0 inside, per layer `[s, o, i + 1]`."""
-    scales = layer_scales(len(weights), w0, output_activation)
-    layers = zip(weights, biases, scales, strict=True)
-    return [torch.cat([weight, bias.unsqueeze(2)], 2) * scale for weight, bias, scale in layers]
-
-
-def layer_scales(layers: int, w0: float, output_activation: Literal["none", "sine"]) -> list[float]:
-    """What each layer's weights are multiplied by: w0 where a sine follows."""
-    return [w0] * (layers - 1) + [w0 if output_activation == "sine" else 1.0]
+    return _Values.apply(coordinates, sine_output, *folded)  # type: ignore[no-any-return]
 
 
 def evaluate(coordinates: Tensor, folded: Sequence[Tensor], sine_output: bool) -> Tensor:

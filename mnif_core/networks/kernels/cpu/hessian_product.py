@@ -2,7 +2,7 @@
 
 A second-order outer step differentiates the gradient g of an inner step again. It needs u^T dg/dW = H u, the
 derivative of g along u: one forward and one backward pass that carry tangents (Pearlmutter 1994), tile by tile as in
-`tiled_gradient`, whatever the number of inner steps.
+`backward`, whatever the number of inner steps.
 Shape letters: s instances (g of a tile), p points (c of a tile), m parts of a tile, q points of a part, d coordinates,
 k values, i/o channels; i counts the constant 1 that carries the bias.
 """
@@ -23,7 +23,7 @@ from mnif_core.networks.kernels.cpu.backward import (
 from mnif_core.networks.kernels.cpu.tiling import tiles_of
 
 
-def squared_error_gradient(
+def squared_error_gradient_by_weights(
     coordinates: Tensor, targets: Tensor, folded: Sequence[Tensor], sine_output: bool
 ) -> tuple[Tensor, ...]:
     """Gradient, by the folded weights of each network, of its mean over points and channels of (values - targets)^2.
@@ -33,7 +33,7 @@ def squared_error_gradient(
     Args:
         coordinates: `[s, p, d]`.
         targets: `[s, p, k]`.
-        folded: per layer `[s, o, i]`, see `tiled.fold`.
+        folded: per layer `[s, o, i]`, see `Siren.folded`.
         sine_output: whether the last layer has a sine too.
 
     Returns:
@@ -66,7 +66,7 @@ class _Gradient(torch.autograd.Function):
 def hessian_product(
     coordinates: Tensor, targets: Tensor, folded: Sequence[Tensor], vector: Sequence[Tensor], sine_output: bool
 ) -> list[Tensor]:
-    """H u per layer `[s, o, i]`, for the loss of `squared_error_gradient` and u `vector`, per layer alike."""
+    """H u per layer `[s, o, i]`, for the mean squared error and u `vector`, per layer alike."""
     found = [torch.zeros_like(weight) for weight in folded]
     factor = 2.0 / targets[0].numel()
     cut = tiles_of(coordinates, folded, share=0.5)  # of everything twice as much is kept

@@ -1,7 +1,7 @@
 """Instance networks on a GPU: one Triton kernel forward, one backward, activations never in memory.
 
 For decoding, and for training by first-order gradients (auto-decoding, the outer step of meta-learning). A second
-derivative through `values` is taken layer by layer instead; `inner_gradient` does not come here at all.
+derivative through `values` is taken layer by layer instead; the inner steps of meta-learning do not come here at all.
 Shape letters: s instances, p points, d coordinates, k values, i/o channels.
 """
 
@@ -16,7 +16,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from mnif_core.networks.kernels import reference as layered
+from mnif_core.networks.kernels.backend import Backend
+from mnif_core.networks.kernels.reference import REFERENCE
+from mnif_core.networks.siren import Siren
 
 Precision = Literal["tf32", "tf32x3"]
 PRECISION: Precision = "tf32"
@@ -31,65 +33,63 @@ MOST_POINTS = 1 << 27  # offsets within an instance are 32 bits
 PROGRAMS_PER_PROCESSOR = 2  # of the backward kernel: what its registers let run at once
 
 
-def why_not(coordinates: Tensor, weights: Sequence[Tensor]) -> str | None:
-    """What keeps the kernels from evaluating these networks, as half a sentence; none if nothing does."""
-    out, width = weights[-1].shape[-2:]
-    if not _triton_is_installed():
-        return "Triton is not installed"
-    if coordinates.is_cuda:
-        if torch.version.hip is not None:
-            return "the kernels are written for NVIDIA GPUs"
-        if torch.cuda.get_device_capability(coordinates.device) < (8, 0):
-            return "the GPU is older than compute capability 8.0"
-    elif not _interpreting():
-        return f"the networks are on device '{coordinates.device.type}'"
-    if coordinates.dtype != torch.float32 or weights[0].dtype != torch.float32:
-        return f"the networks are {str(weights[0].dtype).removeprefix('torch.')}, not float32"
-    if width not in TILES or len(weights) < 2 or out > MOST_VALUES:
-        return f"the networks have width {width} and {out} values; the kernels know widths 32, 64 and 128, values to 16"
-    if coordinates.shape[1] >= MOST_POINTS:
-        return f"there are {MOST_POINTS} points or more in one call"
-    return None
-
-
-def values(
-    coordinates: Tensor,
-    weights: Sequence[Tensor],
-    biases: Sequence[Tensor],
-    w0: float,
-    output_activation: Literal["none", "sine"],
-    precision: Precision = PRECISION,
-) -> Tensor:
-    """Evaluate one SIREN per instance; arguments as of `layered.values`, in float32, where `why_not` finds nothing.
-
-    Weights may be expanded views (shared by all instances): they are copied once per instance.
+class Fused(Backend):
+    """One kernel forward, one backward, in float32. Weights that instances share are copied once per instance.
 
     Args:
-        coordinates: `[s, p, d]`.
-        weights: per layer `[s, o, i]`.
-        biases: per layer `[s, o]`.
-        w0: frequency scale.
-        output_activation: `sine` if the last layer has one too.
         precision: see `PRECISION`.
-
-    Returns:
-        `[s, p, k]`.
     """
-    network = _Network(
-        dims=weights[0].shape[2],
-        width=weights[0].shape[1],
-        hidden=len(weights) - 2,
-        outputs=weights[-1].shape[1],
-        w0=w0,
-        sine_output=output_activation == "sine",
-        precision=precision,
-    )
-    return _Fused.apply(coordinates, pack(weights, biases), network)  # type: ignore[no-any-return]
+
+    works_in_pieces = True
+
+    def __init__(self, precision: Precision = PRECISION) -> None:
+        self.precision: Precision = precision
+
+    def why_not(self, siren: Siren, coordinates: Tensor) -> str | None:
+        """See `Backend.why_not`."""
+        out, width = siren.weights[-1].shape[-2:]
+        if not _triton_is_installed():
+            return "Triton is not installed"
+        if coordinates.is_cuda:
+            if torch.version.hip is not None:
+                return "the kernels are written for NVIDIA GPUs"
+            if torch.cuda.get_device_capability(coordinates.device) < (8, 0):
+                return "the GPU is older than compute capability 8.0"
+        elif not _interpreting():
+            return f"the networks are on device '{coordinates.device.type}'"
+        dtype = siren.weights[0].dtype
+        if coordinates.dtype != torch.float32 or dtype != torch.float32:
+            return f"the networks are {str(dtype).removeprefix('torch.')}, not float32"
+        if width not in TILES or len(siren.weights) < 2 or out > MOST_VALUES:
+            widths = "the kernels know widths 32, 64 and 128, values to 16"
+            return f"the networks have width {width} and {out} values; {widths}"
+        if coordinates.shape[1] >= MOST_POINTS:
+            return f"there are {MOST_POINTS} points or more in one call"
+        if siren.features is not None:
+            return "the networks read features"
+        return None
+
+    def values(self, siren: Siren, coordinates: Tensor) -> Tensor:
+        """See `Backend.values`."""
+        network = _Network(
+            dims=siren.weights[0].shape[2],
+            width=siren.weights[0].shape[1],
+            hidden=len(siren.weights) - 2,
+            outputs=siren.weights[-1].shape[1],
+            w0=siren.w0,
+            sine_output=siren.sine_output,
+            precision=self.precision,
+        )
+        return _Fused.apply(coordinates, pack(siren), network)  # type: ignore[no-any-return]
 
 
-def pack(weights: Sequence[Tensor], biases: Sequence[Tensor]) -> Tensor:
+FUSED = Fused()
+
+
+def pack(siren: Siren) -> Tensor:
     """All parameters of an instance in one row `[s, size]`: layer by layer, weight `[o, i]` then bias `[o]`."""
-    return torch.cat([part.flatten(1) for layer in zip(weights, biases, strict=True) for part in layer], 1)
+    layers = zip(siren.weights, siren.biases, strict=True)
+    return torch.cat([part.flatten(1) for layer in layers for part in layer], 1)
 
 
 @dataclass(frozen=True)
@@ -102,13 +102,13 @@ class _Network:
     sine_output: bool
     precision: Precision
 
-    def unpack(self, parameters: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    def unpack(self, parameters: Tensor) -> Siren:
         """The inverse of `pack`, as views."""
         channels = [self.dims, *[self.width] * (self.hidden + 1), self.outputs]
         shapes = [(o, i) for i, o in zip(channels, channels[1:], strict=False)]
         parts = parameters.split([size for o, i in shapes for size in (o * i, o)], 1)
         weights = [part.unflatten(1, shape) for part, shape in zip(parts[::2], shapes, strict=True)]
-        return weights, list(parts[1::2])
+        return Siren(tuple(weights), tuple(parts[1::2]), self.w0, "sine" if self.sine_output else "none")
 
     @property
     def turns(self) -> float:
@@ -211,9 +211,7 @@ def _differentiable_gradients(
     coordinates: Tensor, parameters: Tensor, value_gradients: Tensor, network: _Network, wanted: Sequence[bool]
 ) -> tuple[Tensor | None, Tensor | None, None]:
     """The same gradients as a graph, layer by layer."""
-    weights, biases = network.unpack(parameters)
-    activation: Literal["none", "sine"] = "sine" if network.sine_output else "none"
-    values = layered.values(coordinates, weights, biases, network.w0, activation)
+    values = REFERENCE.values(network.unpack(parameters), coordinates)
     inputs = [tensor for tensor, want in zip((coordinates, parameters), wanted, strict=True) if want]
     gradients = iter(torch.autograd.grad(values, inputs, value_gradients, create_graph=True))
     return next(gradients) if wanted[0] else None, next(gradients) if wanted[1] else None, None

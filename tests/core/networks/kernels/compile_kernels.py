@@ -1,4 +1,4 @@
-"""Compiles what `fused` launches for NVIDIA GPUs that need not be there; a process of its own, without the interpreter.
+"""Compiles what `FUSED` launches for NVIDIA GPUs that need not be there; a process of its own, without interpreter.
 
 Values and gradients are asked for as usual, with Triton told of a GPU; each launch ends once the kernel is compiled.
 Prints one line of JSON: per binary its architecture, kernel, precision and width, registers and spilled bytes of a
@@ -19,8 +19,7 @@ from triton.backends.compiler import GPUTarget
 from triton.runtime import driver
 from triton.runtime.jit import JITFunction
 
-from mnif_core.networks.kernels.triton import launch as fused
-from tests.core.networks.kernels.random_networks import random_networks
+from tests.core.networks.kernels.random_networks import fused_values, random_networks
 
 DUMP = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
 
@@ -75,7 +74,7 @@ def main() -> None:
         coordinates = torch.zeros(instances, points, dims, requires_grad=True)
 
         def values_and_gradients(arguments: Any = (coordinates, weights, biases, 30.0, output, precision)) -> None:
-            fused.values(*arguments).sum().backward()
+            fused_values(*arguments).sum().backward()
 
         for name, binary in compiled_by(values_and_gradients).items():
             case = {"architecture": architecture, "kernel": name, "precision": precision, "width": width}

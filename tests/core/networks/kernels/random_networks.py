@@ -1,9 +1,15 @@
-"""Instance networks for tests: weights and biases as SIREN starts them."""
+"""Instance networks for tests: weights and biases as SIREN starts them, and what each backend gives for them."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from mnif_core.networks.siren import linear_bias_uniform_, siren_uniform_
+from mnif_core.networks.initialisation import linear_bias_uniform_, siren_uniform_
+from mnif_core.networks.kernels.cpu.backend import TILED
+from mnif_core.networks.kernels.reference import REFERENCE
+from mnif_core.networks.kernels.triton.launch import PRECISION, Fused, Precision
+from mnif_core.networks.siren import OutputActivation, Siren
 
 
 def random_networks(
@@ -15,3 +21,26 @@ def random_networks(
     shapes = list(zip(channels[1:], channels, strict=False))
     weights = [siren_uniform_(torch.empty(instances, o, i), n == 0, w0) for n, (o, i) in enumerate(shapes)]
     return weights, [linear_bias_uniform_(torch.empty(instances, o), i) for o, i in shapes]
+
+
+def reference_values(
+    x: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor], w0: float, output: OutputActivation
+) -> Tensor:
+    return REFERENCE.values(Siren(tuple(weights), tuple(biases), w0, output), x)
+
+
+def tiled_values(
+    x: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor], w0: float, output: OutputActivation
+) -> Tensor:
+    return TILED.values(Siren(tuple(weights), tuple(biases), w0, output), x)
+
+
+def fused_values(
+    x: Tensor,
+    weights: Sequence[Tensor],
+    biases: Sequence[Tensor],
+    w0: float,
+    output: OutputActivation,
+    precision: Precision = PRECISION,
+) -> Tensor:
+    return Fused(precision).values(Siren(tuple(weights), tuple(biases), w0, output), x)

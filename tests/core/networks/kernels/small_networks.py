@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from mnif_core.networks.instance_networks import InstanceNetworks
-from mnif_core.networks.kernels import reference as layered
+from mnif_core.networks.kernels.reference import REFERENCE
 
 every_shape = pytest.mark.parametrize(("layers", "output"), [(0, "none"), (1, "sine"), (3, "none"), (3, "sine")])
 
@@ -24,7 +24,7 @@ def networks(layers: int, output: str, requires_grad: bool = False) -> InstanceN
 
 
 def layer_by_layer(networks: InstanceNetworks, x: Tensor) -> Tensor:
-    return layered.values(x, networks.weights, networks.biases, networks.w0, networks.output_activation)
+    return REFERENCE.values(networks, x)
 
 
 def points(count: int = 11, channels: int = 2) -> Tensor:

@@ -8,11 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from mnif_core.networks.kernels import reference as layered
 from mnif_core.networks.kernels import tiny_cuda_nn
-from mnif_core.networks.kernels.cpu import forward as tiled
-from mnif_core.networks.kernels.triton import launch as fused
-from tests.core.networks.kernels.random_networks import random_networks
+from mnif_core.networks.siren import Siren
+from tests.core.networks.kernels.random_networks import fused_values, random_networks, reference_values, tiled_values
 from tests.core.networks.kernels.test_tiny_cuda_nn import cutlass_mlp
 
 W0, SIDE = 30.0, 40
@@ -36,7 +34,7 @@ def trained() -> tuple[Tensor, Tensor, list[Tensor], list[Tensor]]:
     optimizer = torch.optim.Adam(parameters, lr=3e-4)
     for _ in range(250):
         optimizer.zero_grad()
-        (layered.values(grid, weights, biases, W0, "sine") - target).square().mean().backward()
+        (reference_values(grid, weights, biases, W0, "sine") - target).square().mean().backward()
         optimizer.step()
     return grid, target, [w.detach() for w in weights], [b.detach() for b in biases]
 
@@ -49,15 +47,17 @@ def mapped_to_tiny_cuda_nn(
     x: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor], w0: float, output: str
 ) -> Tensor:
     config = tiny_cuda_nn.configuration(len(weights) - 1, weights[0].shape[1], "sine")
-    return cutlass_mlp(tiny_cuda_nn.parameters(weights, biases, w0, "sine")[0], x[0], 3, config)[None]
+    return cutlass_mlp(tiny_cuda_nn.parameters(Siren(tuple(weights), tuple(biases), w0, "sine"))[0], x[0], 3, config)[
+        None
+    ]
 
 
 @pytest.mark.parametrize(
     "evaluate",
     [
-        tiled.values,
-        partial(fused.values, precision="tf32"),
-        partial(fused.values, precision="tf32x3"),
+        tiled_values,
+        partial(fused_values, precision="tf32"),
+        partial(fused_values, precision="tf32x3"),
         mapped_to_tiny_cuda_nn,
     ],
     ids=["torch, tiled", "triton, tf32", "triton, tf32x3", "tcnn in single precision"],
@@ -70,7 +70,7 @@ def test_psnr_of_a_trained_field_is_that_of_plain_torch(
     if isinstance(evaluate, partial):
         pytest.importorskip("triton", reason="Triton is not installed")
     x, target, weights, biases = trained
-    plain = psnr(layered.values(x, weights, biases, W0, "sine"), target)
+    plain = psnr(reference_values(x, weights, biases, W0, "sine"), target)
     assert plain > 30.0
     on = device if isinstance(evaluate, partial) else torch.device("cpu")
     values = evaluate(x.to(on), [w.to(on) for w in weights], [b.to(on) for b in biases], W0, "sine")

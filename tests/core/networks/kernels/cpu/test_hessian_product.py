@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from mnif_core.networks.kernels.cpu import forward as tiled
-from mnif_core.networks.kernels.cpu.hessian_product import squared_error_gradient
+from mnif_core.networks.kernels.cpu.hessian_product import squared_error_gradient_by_weights
 from tests.core.networks.kernels.small_networks import every_shape, layer_by_layer, networks, points
 
 
@@ -13,14 +12,13 @@ from tests.core.networks.kernels.small_networks import every_shape, layer_by_lay
 def test_squared_error_gradient_and_its_hessian_product_are_autograds(layers: int, output: str) -> None:
     ours, x, targets = networks(layers, output, requires_grad=True), points(), points(channels=3)
     variables = [*ours.weights, *ours.biases]
-    folded = tiled.fold(ours.weights, ours.biases, ours.w0, ours.output_activation)
+    folded = ours.folded()
     loss = (layer_by_layer(ours, x) - targets).square().mean((1, 2)).sum()
     expected = torch.autograd.grad(loss, variables, create_graph=True)
     # what reaches the folded weights reaches weights and biases through their folding
-    given = squared_error_gradient(x, targets, folded, output == "sine")
-    scales = tiled.layer_scales(len(folded), ours.w0, ours.output_activation)
-    found = [part[..., :-1] * scale for part, scale in zip(given, scales, strict=True)]
-    found += [part[..., -1] * scale for part, scale in zip(given, scales, strict=True)]
+    given = squared_error_gradient_by_weights(x, targets, folded, output == "sine")
+    found = [part[..., :-1] * scale for part, scale in zip(given, ours.scales, strict=True)]
+    found += [part[..., -1] * scale for part, scale in zip(given, ours.scales, strict=True)]
     directions = [torch.sin(7.0 * part.detach()) for part in expected]
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-10)

@@ -12,12 +12,13 @@ from mnif_core.latents.fitter import LatentFitter
 from mnif_core.latents.inner_gradient import squared_error
 from mnif_core.latents.inner_loop import FittingConfig
 from mnif_core.networks.instance_networks import InstanceNetworks
-from mnif_core.networks.kernels import dispatch as choice
-from mnif_core.networks.kernels import reference as layered
-from mnif_core.networks.kernels.cpu import forward as tiled
-from mnif_core.networks.kernels.triton import launch as fused
+from mnif_core.networks.kernels.cpu.backend import TILED
+from mnif_core.networks.kernels.dispatch import Implementation, chosen
+from mnif_core.networks.kernels.reference import REFERENCE
+from mnif_core.networks.kernels.triton.launch import FUSED
 from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
-from tests.core.networks.kernels.random_networks import random_networks
+from mnif_core.networks.siren import Siren
+from tests.core.networks.kernels.random_networks import fused_values, random_networks, reference_values
 
 pytest.importorskip("triton", reason="Triton is not installed")
 
@@ -64,9 +65,9 @@ def test_values_and_gradients_are_those_of_the_layers(
     instances, _, dims, width, hidden, outputs, output = shape
     weights, biases = random_networks(instances, dims, width, hidden, outputs)
     x = coordinates_of(shape)
-    exact = values_and_gradients(layered.values, *_cast(torch.float64, x, weights, biases), output)
-    single = values_and_gradients(layered.values, x, weights, biases, output)
-    ours = values_and_gradients(fused.values, *_cast(device, x, weights, biases), output, precision=precision)
+    exact = values_and_gradients(reference_values, *_cast(torch.float64, x, weights, biases), output)
+    single = values_and_gradients(reference_values, x, weights, biases, output)
+    ours = values_and_gradients(fused_values, *_cast(device, x, weights, biases), output, precision=precision)
     errors, rounding = relative_errors(ours, exact), relative_errors(single, exact)
     assert [t.shape for t in ours] == [t.shape for t in exact]
     assert errors[0] < values_within
@@ -86,7 +87,7 @@ def test_sine_of_many_turns_stays_within_its_stated_error(device: torch.device) 
     biases = [torch.zeros(1, 32), torch.zeros(1, 1)]
     x = torch.linspace(-20.0, 20.0, 1000).view(1, -1, 1)
     x, weights, biases = _cast(device, x, weights, biases)
-    values = fused.values(x, weights, biases, W0, "none", precision="tf32x3").double().cpu()
+    values = fused_values(x, weights, biases, W0, "none", precision="tf32x3").double().cpu()
     angle = W0 * x.double().cpu()
     assert angle.max() == 600.0
     assert ((values - angle.sin()).abs() <= 5e-7 + 1.2e-7 * angle.abs()).all()
@@ -95,32 +96,32 @@ def test_sine_of_many_turns_stays_within_its_stated_error(device: torch.device) 
 def test_a_point_does_not_depend_on_the_others(device: torch.device) -> None:
     weights, biases = random_networks(2, 3, 32, 2, 4)
     x, weights, biases = _cast(device, torch.rand(2, 150, 3), weights, biases)
-    values = fused.values(x, weights, biases, W0, "none")
+    values = fused_values(x, weights, biases, W0, "none")
     others = torch.rand_like(x)
     others[:, 10:33] = x[:, 10:33]
-    assert torch.equal(fused.values(others, weights, biases, W0, "none")[:, 10:33], values[:, 10:33])
+    assert torch.equal(fused_values(others, weights, biases, W0, "none")[:, 10:33], values[:, 10:33])
     # the interpreter multiplies by numpy, which on some processors rounds a row by its place in the tile
     rounding = {"rtol": 0.0, "atol": 0.0 if device.type == "cuda" else 1e-7}
-    part = fused.values(x[:, 10:33], weights, biases, W0, "none")
+    part = fused_values(x[:, 10:33], weights, biases, W0, "none")
     torch.testing.assert_close(part, values[:, 10:33], **rounding)
-    second = fused.values(x[1:], [w[1:] for w in weights], [b[1:] for b in biases], W0, "none")
+    second = fused_values(x[1:], [w[1:] for w in weights], [b[1:] for b in biases], W0, "none")
     torch.testing.assert_close(second, values[1:], **rounding)
 
 
 def test_no_points_and_no_instances(device: torch.device) -> None:
     weights, biases = random_networks(2, 3, 32, 1, 4)
     x, weights, biases = _cast(device, torch.zeros(2, 0, 3), weights, biases)
-    values, *gradients = values_and_gradients(fused.values, x, weights, biases, "none")
+    values, *gradients = values_and_gradients(fused_values, x, weights, biases, "none")
     assert values.shape == (2, 0, 4)
     assert not any(gradient.any() for gradient in gradients)
     none = [w[:0] for w in weights], [b[:0] for b in biases]
-    assert fused.values(torch.zeros(0, 5, 3, device=device), *none, W0, "none").shape == (0, 5, 4)
+    assert fused_values(torch.zeros(0, 5, 3, device=device), *none, W0, "none").shape == (0, 5, 4)
 
 
 def test_gradients_repeat_bit_for_bit(device: torch.device) -> None:
     weights, biases = random_networks(1, 2, 32, 1, 3)
     case = *_cast(device, torch.rand(1, 1000, 2), weights, biases), "sine"
-    first, again = (values_and_gradients(fused.values, *case) for _ in range(2))
+    first, again = (values_and_gradients(fused_values, *case) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
 
 
@@ -135,8 +136,8 @@ def test_shared_weights_collect_the_gradients_of_all_instances(device: torch.dev
         values = evaluate(x, expanded[: len(weights)], expanded[len(weights) :], W0, "sine", **options)
         return [values.detach(), *torch.autograd.grad(values.square().sum(), leaves)]
 
-    ours = summed(fused.values, *_cast(device, x, weights, biases), precision="tf32x3")
-    exact = summed(layered.values, *_cast(torch.float64, x, weights, biases))
+    ours = summed(fused_values, *_cast(device, x, weights, biases), precision="tf32x3")
+    exact = summed(reference_values, *_cast(torch.float64, x, weights, biases))
     assert max(relative_errors(ours, exact)) < 1e-4
 
 
@@ -152,8 +153,8 @@ def test_second_derivatives_are_those_of_the_layers(device: torch.device) -> Non
         penalty = torch.stack([gradient.square().sum() for gradient in gradients]).sum()
         return list(torch.autograd.grad(penalty, leaves))
 
-    ours = second(fused.values, *_cast(device, x, weights, biases), precision="tf32x3")
-    exact = second(layered.values, *_cast(torch.float64, x, weights, biases))
+    ours = second(fused_values, *_cast(device, x, weights, biases), precision="tf32x3")
+    exact = second(reference_values, *_cast(torch.float64, x, weights, biases))
     assert max(relative_errors(ours, exact)) < 1e-4
 
 
@@ -163,7 +164,7 @@ def test_bases_and_latents_learn_through_the_kernels(device: torch.device) -> No
     mixture, latents = MixtureSiren(config).to(device), torch.randn(2, 5, device=device, requires_grad=True)
     x = torch.rand(2, 30, 2, device=device)
 
-    def gradients(implementation: choice.Implementation) -> list[Tensor]:
+    def gradients(implementation: Implementation) -> list[Tensor]:
         mixture.implementation = implementation
         loss = mixture.instance(latents)(x).square().mean()
         return list(torch.autograd.grad(loss, [latents, *mixture.parameters()]))
@@ -179,7 +180,7 @@ def test_outer_step_of_meta_learning_goes_through_the_kernels(device: torch.devi
     fitter = LatentFitter(FittingConfig(inner_steps=2, inner_rate=0.1), 5).to(device)
     x, y = torch.rand(2, 30, 2, device=device), torch.rand(2, 30, 3, device=device)
 
-    def gradients(implementation: choice.Implementation) -> list[Tensor]:
+    def gradients(implementation: Implementation) -> list[Tensor]:
         mixture.implementation = implementation
         latents = fitter.fit(mixture, x, y)
         loss = squared_error(mixture.instance(latents)(x), y).sum()
@@ -216,11 +217,10 @@ def test_what_the_kernels_cannot_do_is_one_clear_line(
 def test_left_to_itself_a_cpu_takes_blocks_and_a_gpu_the_kernels(device: torch.device) -> None:
     weights, biases = random_networks(1, 2, 32, 1, 3)
     x, weights, biases = _cast(device, torch.zeros(1, 4, 2), weights, biases)
-    auto = choice.chosen("auto", x, weights, biases, W0, "none")
-    assert auto is (fused.values if device.type == "cuda" else tiled.values)
-    plain = choice.chosen("torch", x, weights, biases, W0, "none")
-    assert plain is (layered.values if device.type == "cuda" else tiled.values)
-    assert choice.chosen("triton", x, weights, biases, W0, "none") is fused.values
+    siren = Siren(tuple(weights), tuple(biases), W0, "none")
+    assert chosen("auto", siren, x) is (FUSED if device.type == "cuda" else TILED)
+    assert chosen("torch", siren, x) is (REFERENCE if device.type == "cuda" else TILED)
+    assert chosen("triton", siren, x) is FUSED
 
 
 def test_chunks_of_an_image_are_the_image(device: torch.device) -> None:

@@ -6,35 +6,13 @@ Shape letters: s instances (g of a tile), p points (c of a tile), d coordinates,
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from mnif_core.networks.kernels.backend import Criterion, refuse_graph
 from mnif_core.networks.kernels.cpu.backward import pull_back
-
-
-class Criterion(Protocol):
-    """A loss of each instance that is a sum over its points, or over runs of them.
-
-    Attributes:
-        together: points of a run, such as the samples of a ray; tiles do not cut it.
-    """
-
-    together: int
-
-    def __call__(self, values: Tensor, instances: slice, points: slice) -> tuple[Tensor, Tensor]:
-        """What some points give.
-
-        Args:
-            values: `[g, c, k]`.
-            instances: which instances these are.
-            points: which of their points.
-
-        Returns:
-            Their part of each instance's loss `[g]`, and its gradient by `values`, alike.
-        """
-        ...
 
 
 def tiled_loss(coordinates: Tensor, folded: Sequence[Tensor], sine_output: bool, criterion: Criterion) -> Tensor:
@@ -42,16 +20,11 @@ def tiled_loss(coordinates: Tensor, folded: Sequence[Tensor], sine_output: bool,
 
     Args:
         coordinates: `[s, p, d]`.
-        folded: per layer `[s, o, i]`, see `tiled.fold`.
+        folded: per layer `[s, o, i]`, see `Siren.folded`.
         sine_output: whether the last layer has a sine too.
         criterion: what is lost.
     """
     return _Tiled.apply(coordinates, criterion, sine_output, *folded)  # type: ignore[no-any-return]
-
-
-def whole_loss(values: Tensor, criterion: Criterion) -> Tensor:
-    """The loss of each instance `[s]` for values `[s, p, k]`; differentiable once."""
-    return _Whole.apply(values, criterion)  # type: ignore[no-any-return]
 
 
 class _Tiled(torch.autograd.Function):
@@ -69,25 +42,5 @@ class _Tiled(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, by_losses: Tensor) -> tuple[Tensor | None, ...]:
-        _refuse_graph()
+        refuse_graph()
         return (None, None, None, *(by_losses.view(-1, 1, 1) * gradient for gradient in ctx.saved_tensors))
-
-
-class _Whole(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, values: Tensor, criterion: Criterion) -> Tensor:
-        losses, gradient = criterion(values, slice(0, values.shape[0]), slice(0, values.shape[1]))
-        ctx.save_for_backward(gradient)
-        return losses
-
-    @staticmethod
-    def backward(ctx: Any, by_losses: Tensor) -> tuple[Tensor, None]:
-        _refuse_graph()
-        (gradient,) = ctx.saved_tensors
-        return by_losses.view(-1, 1, 1) * gradient, None
-
-
-def _refuse_graph() -> None:
-    # the gradient is a constant here: its derivative would be zero without a word
-    if torch.is_grad_enabled():
-        raise RuntimeError("a loss in one pass is differentiable once; differentiate the networks' values instead")
