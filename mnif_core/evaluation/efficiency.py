@@ -8,7 +8,7 @@ import gc
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -18,7 +18,7 @@ import torch
 from mnif_core.field_folder import Signal
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.networks.modulation import ModulationConfig
-from mnif_core.presets import PRESETS
+from mnif_core.presets import PRESETS, ScenePreset
 from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.signals.voxels import VoxelSignal
@@ -153,7 +153,9 @@ def preset_signal(name: str) -> Signal:
         return ImageSignal(preset.resolution, preset.resolution, 3)
     if preset.modality == "voxel":
         return VoxelSignal(preset.resolution)
-    return SceneSignal(height=preset.resolution, width=preset.resolution, focal=131.25 / 128 * preset.resolution)
+    assert isinstance(preset, ScenePreset)
+    side = preset.resolution
+    return replace(preset.signal, height=side, width=side, focal=131.25 / 128 * side)
 
 
 def differs(cost: Cost, published: Published) -> list[str]:
