@@ -21,6 +21,7 @@ from mnif_core.training.collapse import ATTEMPTS, CollapseWatch
 from mnif_nerfstudio.datamanager import MultiSceneDataManager, MultiSceneDataManagerConfig
 from mnif_nerfstudio.model import MnifModel, MnifModelConfig
 from mnif_nerfstudio.moved_run import data_folder, folder_with
+from mnif_nerfstudio.one_line_errors import errors_in_one_line
 from mnif_nerfstudio.prior_batch import PriorBatch
 from mnif_nerfstudio.shares import Share
 from mnif_nerfstudio.shown_scene import selection_from_environment
@@ -43,6 +44,11 @@ class MnifPipelineConfig(VanillaPipelineConfig):
     """Steps of stage 2 (diffusion over the latents). The paper's 1,000 epochs of 2,458 latents by 32."""
     field_folder: Path = Path("field")
     """The run's field, beside which `mnif fit-scene` adds scenes; set by the run itself."""
+
+    def setup(self, **kwargs: Any) -> Any:
+        """The pipeline; from here on, what a user can mend ends a command in one line."""
+        errors_in_one_line()
+        return super().setup(**kwargs)
 
 
 class MnifPipeline(VanillaPipeline):

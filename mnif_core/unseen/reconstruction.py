@@ -1,5 +1,9 @@
-"""Instances that a field has not seen: their latents, how well they are met, each beside its reconstruction."""
+"""Instances that a field has not seen: their latents, how well they are met, each beside its reconstruction.
 
+Shape letters: n instances, h latent.
+"""
+
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -10,16 +14,38 @@ from mnif_core.data.image_files import load_images
 from mnif_core.data.voxel_files import load_voxels
 from mnif_core.errors import ConfigError
 from mnif_core.generative_field import INSTANCES, GenerativeField
-from mnif_core.sheets import arrange, beside, save_png, tiles, true_tiles
+from mnif_core.sheets import beside, tiles, true_tiles
 from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.observations import Observations
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.signals.voxels import VoxelObservations
 from mnif_core.unseen.scene_fitting import fit_scenes
 
-PAIRS_PER_ROW = 8
 HELD_OUT = 3  # views of a scene to judge its latent by
+PAIRS_PER_ROW = 8  # on a sheet
 GRIDS = 8  # decoded at once: bounds memory
+
+
+@dataclass(frozen=True)
+class Reconstructed:
+    """Instances and what was found of them.
+
+    Attributes:
+        pictures: of each instance and of its reconstruction in turn, `[height, width, 3]` in [0, 1].
+        scores: of each reconstruction, higher is better.
+        score_name: what the scores are.
+        score_unit: behind a number, such as ` dB`; empty where there is none.
+    """
+
+    pictures: list[Tensor]
+    scores: list[float]
+    score_name: str
+    score_unit: str
+
+    @property
+    def mean(self) -> str:
+        """The mean score with its unit."""
+        return f"{sum(self.scores) / len(self.scores):.3f}{self.score_unit}"
 
 
 @torch.no_grad()
@@ -72,8 +98,8 @@ def load_observations(field: GenerativeField, data: Path | None, skip_bad: bool)
     return load_voxels(data, field.signal.resolution, skip_bad, field.signal.fill)
 
 
-def reconstruct(field: GenerativeField, data: Path | None, count: int, skip_bad: bool, output: Path) -> None:
-    """Write a sheet of at most `count` instances of `data`, each beside its reconstruction; print score and place.
+def reconstruct(field: GenerativeField, data: Path | None, count: int, skip_bad: bool) -> Reconstructed:
+    """At most `count` instances of `data`, each beside its reconstruction.
 
     Scenes are fitted to all of their views but three, which are what is shown and scored.
 
@@ -86,12 +112,10 @@ def reconstruct(field: GenerativeField, data: Path | None, count: int, skip_bad:
             raise ConfigError("there are no unseen demo scenes; pass --data a folder in SRN layout")
         scenes = fit_scenes(field, data, count, held_out=HELD_OUT)
         pictures = [picture for scene in scenes for picture in (scene.views[0], scene.made[0])]
-        reached, name, unit = [scene.psnr for scene in scenes], "PSNR", " dB"
-    else:
-        observations = load_observations(field, data, skip_bad)
-        observations = observations.subset(range(min(count, len(observations.names))))
-        pictures, reached = pairs(field, observations), scores(field, observations).tolist()
-        name, unit = observations.signal.score_name, observations.signal.score_unit
-    sheet = save_png(arrange(pictures, 2 * PAIRS_PER_ROW), output)
-    mean = f"{sum(reached) / len(reached):.3f}{unit}"
-    print(f"{name} of {len(reached)} instances {mean} | {sheet}", flush=True)
+        return Reconstructed(pictures, [scene.psnr for scene in scenes], "PSNR", " dB")
+    observations = load_observations(field, data, skip_bad)
+    observations = observations.subset(range(min(count, len(observations.names))))
+    reached = scores(field, observations).tolist()
+    return Reconstructed(
+        pairs(field, observations), reached, observations.signal.score_name, observations.signal.score_unit
+    )
