@@ -28,8 +28,8 @@ def test_every_instance_has_its_own_picture(kind: str) -> None:
     pictures = tiles(field, field.latents)
     assert pictures.shape[0] == 5 and pictures.shape[-1] == 3
     assert float(pictures.min()) >= 0.0 and float(pictures.max()) <= 1.0
-    torch.testing.assert_close(tiles(field, field.latents[3:4])[0], pictures[3], atol=1e-5, rtol=0)
-    assert not torch.equal(pictures[0], pictures[1])
+    apart = (tiles(field, field.latents[3:4]) - pictures).abs().mean((1, 2, 3))
+    assert int(apart.argmin()) == 3 and float(apart[3]) < 1e-3 < float(apart[[0, 1, 2, 4]].min())
 
 
 @pytest.mark.parametrize("kind", ["image", "scene"])
