@@ -5,6 +5,7 @@ instance parameters (Table 1 says 4.6 M and 17.2 K), voxel S 5.13 M (Table 2 say
 Functa's image row mixes two networks: 3.3 M and 8.602 GMACs have 8 hidden layers, 2,629.6 K an instance have 10.
 GEM's 3.299 GMACs are three hidden layers of 512, but a SIREN with its 921.3 K weights has three of 553 (3.77 GMACs).
 The tiny mixtures' rates follow from their shape: see `learning_rates`. The paper's presets have the paper's.
+`ns-train mnif` trains nerf-s, `ns-train mnif-tiny` the preset of its name: every option starts at the preset's value.
 """
 
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from mnif_core.networks.hypernetwork import HypernetworkConfig
 from mnif_core.networks.mixture import CoefficientPolicy, MixtureConfig
 from mnif_core.networks.modulation import ModulationConfig
 from mnif_core.prior.latent_prior import PriorConfig
+from mnif_core.signals.scenes import SceneSignal
 
 DIMENSIONS: dict[str, tuple[int, int]] = {"image": (2, 3), "voxel": (3, 1), "scene": (3, 4)}
 
@@ -66,6 +68,25 @@ class Preset:
     """Share of the instances held out, to choose the best weights of each stage by; 0 trains on all."""
 
 
+@dataclass(frozen=True)
+class ScenePreset(Preset):
+    """A preset of scenes, which are known by posed views. An instance's points are the samples on rays of its pixels.
+
+    The defaults are the paper's.
+    """
+
+    views_per_scene: int = 32
+    """Views of a scene in a step of stage 1, drawn anew."""
+    pixels_per_view: int = 512
+    """Pixels of each of them, drawn anew."""
+    foreground_share: float = 0.0
+    """Share of those pixels in [0, 1] that is drawn from what is not background."""
+    held_out_views: int = 1
+    """Views of every scene that are kept from training."""
+    signal: SceneSignal = SceneSignal()
+    """Where samples lie on a ray, and what gives density; size and camera follow from the data."""
+
+
 def _mixture(
     modality: str,
     shape: tuple[int, int, int, int],
@@ -83,8 +104,9 @@ def _published(modality: str, modulation: ModulationConfig, epochs: int, **other
 
     Their rates, uniform in 0.005 to 0.1 and divided by the batch of 32, start here at their mean, 0.0525 / 32.
     """
+    kind = ScenePreset if modality == "scene" else Preset
     return replace(
-        Preset(
+        kind(
             modality,
             modulation,
             FittingConfig(inner_rate=0.0525 / 32),
@@ -127,19 +149,39 @@ VOXEL_TINY = replace(
     points=256,
     resolution=64,
 )
+# Silent in the paper: w0, and the latents' start and decay as small values (the authors' script: zeros, and 1.0 on the
+# sum over the batch)
+NERF_S = ScenePreset(
+    "scene",
+    MixtureConfig(),
+    FittingConfig("auto-decoding", latent_std=0.01, weight_decay=1e-4),
+    StageConfig(614_000, "steps", batch_size=8),  # 2,000 epochs of 2,458 scenes
+    PriorConfig(MixtureConfig().latent_dim),
+    StageConfig(77_000, "steps"),  # 1,000 epochs of their latents
+    resolution=128,
+    validation_share=0.02,
+)
+# Many scenes with few rays each, low w0, high clipped rates: what minutes on two cores need
+MNIF_TINY = ScenePreset(
+    "scene",
+    _mixture("scene", (3, 64, 32, 16), w0=10.0),
+    FittingConfig("auto-decoding", latent_std=0.01, weight_decay=1e-5),
+    StageConfig(2500, "steps", batch_size=64, rate=None, warmup_steps=100, clip_norm=1.0),
+    PriorConfig(16, width=512, ema_decay=0.99),
+    StageConfig(1500, "steps", batch_size=64, rate=1e-3),
+    latent_rate=1e-2,
+    views_per_scene=16,
+    pixels_per_view=1,
+    foreground_share=0.5,
+    held_out_views=3,
+    signal=SceneSignal(samples_per_ray=24, density="softplus"),
+)
 PRESETS: dict[str, Preset] = {
     "image-s": _paper("image", (4, 64, 256, 1024), 800),
     "image-l": _paper("image", (5, 128, 384, 512), 800),
     "voxel-s": _paper("voxel", (4, 64, 256, 512), 400, stage_1=StageConfig(400, clip_norm=1.0)),
     "voxel-l": _paper("voxel", (5, 128, 512, 1024), 400, stage_1=StageConfig(400, clip_norm=1.0)),
-    "nerf-s": _paper(
-        "scene",
-        (4, 64, 256, 128),
-        2000,
-        fitting=FittingConfig("auto-decoding", latent_std=0.01, weight_decay=1e-4),
-        stage_1=StageConfig(2000, batch_size=8),
-        resolution=128,
-    ),
+    "nerf-s": NERF_S,
     "image-table-4": _paper("image", (2, 64, 64, 256), 800),
     "image-table-5": _paper("image", (2, 64, 256, 256), 800),
     "image-table-6": _paper("image", (5, 128, 256, 512), 800),
@@ -165,6 +207,7 @@ PRESETS: dict[str, Preset] = {
         stage_1=StageConfig(2000, batch_size=8, rate=3e-6),
         resolution=128,
     ),
+    "mnif-tiny": MNIF_TINY,
     "image-tiny": IMAGE_TINY,
     # as many learnable parameters as image-tiny (0.57 M). An inner step of 0.01 does nothing to Functa's first loss,
     # 0.5 lowers it most; a hypernetwork that starts at SIREN's own scale falls to the mean image at every rate tried

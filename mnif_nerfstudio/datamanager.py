@@ -19,6 +19,7 @@ from mnif_core.data.demo.car_scenes import default_demo_root, make_demo_cars
 from mnif_core.data.scene_folders import list_instances
 from mnif_core.errors import ConfigError
 from mnif_core.files.notes import collected_notes
+from mnif_core.presets import NERF_S
 from mnif_core.seeds import mixed_seed
 from mnif_core.spread import spread_indices
 from mnif_nerfstudio.prefetch import Prefetch
@@ -34,14 +35,14 @@ class MultiSceneDataManagerConfig(VanillaDataManagerConfig):
     _target: type[Any] = field(default_factory=lambda: MultiSceneDataManager)
     dataparser: AnnotatedDataParserUnion = field(default_factory=SrnDataParserConfig)
     """Where scenes come from; this datamanager reads the SRN layout."""
-    scenes_per_step: int = 8
+    scenes_per_step: int = NERF_S.stage_1.batch_size
     """Scenes in one step of stage 1, of all processes together."""
-    views_per_scene: int = 32
+    views_per_scene: int = NERF_S.views_per_scene
     """Views drawn, with replacement, from each of them."""
-    pixels_per_view: int = 512
+    pixels_per_view: int = NERF_S.pixels_per_view
     """Pixels drawn, with replacement, from each view; more where there are fewer scenes than a step takes, so that a
     step has as many rays for any number of scenes."""
-    foreground_share: float = 0.0
+    foreground_share: float = NERF_S.foreground_share
     """Share of the pixels in [0, 1] that is drawn from those that are not background; the paper draws uniformly."""
 
 

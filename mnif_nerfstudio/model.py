@@ -17,17 +17,20 @@ from mnif_core.generative_field import GenerativeField
 from mnif_core.latents.inner_loop import auto_decoding_loss
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.networks.kernels.dispatch import Implementation
-from mnif_core.networks.mixture import CoefficientPolicy, MixtureConfig
-from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
+from mnif_core.networks.mixture import CoefficientPolicy
+from mnif_core.presets import NERF_S
+from mnif_core.prior.latent_prior import LatentPrior
 from mnif_core.rendering.occupancy import Occupancy
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.unseen.saved_scenes import FittedScenes
 from mnif_core.viewing.selection import Selection, base_latent, latent_of
 from mnif_nerfstudio.field import MnifField
+from mnif_nerfstudio.preset_options import mixture_of, model_options, prior_of, signal_of
 from mnif_nerfstudio.prior_batch import PriorBatch
 from mnif_nerfstudio.rays import rays_of, scenes_in, scenes_of
 
 NOTHING = 1e-6  # opacity of rays that hit nothing
+PAPER = model_options(NERF_S)
 
 
 @dataclass
@@ -35,41 +38,41 @@ class MnifModelConfig(ModelConfig):
     """Mixture of neural implicit functions over many scenes. Defaults are the paper's SRN Cars configuration."""
 
     _target: type[Any] = field(default_factory=lambda: MnifModel)
-    hidden_layers: int = 4
+    hidden_layers: int = PAPER["hidden_layers"]
     """Hidden layers L of each basis network."""
-    width: int = 64
+    width: int = PAPER["width"]
     """Channels W of each hidden layer."""
-    num_bases: int = 256
+    num_bases: int = PAPER["num_bases"]
     """Basis networks M per layer."""
-    latent_dim: int = 128
+    latent_dim: int = PAPER["latent_dim"]
     """Latent dimensions H."""
-    coefficients: CoefficientPolicy = "latent"
+    coefficients: CoefficientPolicy = PAPER["coefficients"]
     """How latents become mixture coefficients: projected (paper), one per layer and basis, or one per basis."""
-    w0: float = 30.0
+    w0: float = PAPER["w0"]
     """Frequency scale of the sines."""
-    latent_std: float = 0.01
+    latent_std: float = PAPER["latent_std"]
     """Standard deviation of the latents at the start (the paper's sigma, not given there)."""
-    latent_weight_decay: float = 1e-4
+    latent_weight_decay: float = PAPER["latent_weight_decay"]
     """Penalty lambda/2 sum phi^2 on the latents of a step."""
-    near_plane: float = 0.8
+    near_plane: float = PAPER["near_plane"]
     """Depth of the first sample along the optical axis, for the data's cameras."""
-    far_plane: float = 1.8
+    far_plane: float = PAPER["far_plane"]
     """Depth of the last sample along the optical axis, for the data's cameras."""
-    samples_per_ray: int = 32
+    samples_per_ray: int = PAPER["samples_per_ray"]
     """Samples on a ray, stratified in training and evenly spaced otherwise."""
-    density: Literal["elu", "softplus"] = "elu"
+    density: Literal["elu", "softplus"] = PAPER["density"]
     """Density activation: the paper's `elu`, or `softplus`, which forms surfaces in fewer steps."""
-    prior_width: int = 4096
+    prior_width: int = PAPER["prior_width"]
     """Channels of the prior's residual MLP."""
-    prior_blocks: int = 4
+    prior_blocks: int = PAPER["prior_blocks"]
     """Residual blocks of the prior."""
-    prior_batch_size: int = 32
+    prior_batch_size: int = PAPER["prior_batch_size"]
     """Latents in one step of stage 2."""
-    prior_schedule: Literal["squared-cosine", "linear"] = "squared-cosine"
+    prior_schedule: Literal["squared-cosine", "linear"] = PAPER["prior_schedule"]
     """Noise schedule of the prior."""
-    prior_prediction: Literal["x0", "epsilon", "v"] = "x0"
+    prior_prediction: Literal["x0", "epsilon", "v"] = PAPER["prior_prediction"]
     """What the prior's network predicts."""
-    prior_ema_decay: float = 0.9999
+    prior_ema_decay: float = PAPER["prior_ema_decay"]
     """Decay of the averaged prior weights that sampling uses."""
     implementation: Implementation = "auto"
     """What evaluates the networks: plain torch, fused Triton kernels, or tiny-cuda-nn (for rendering; training as with
@@ -103,27 +106,10 @@ class MnifModel(Model):
                 f"cameras are {distance:.2f} from the origin, not {config.near_plane:g} to {config.far_plane:g}; "
                 "pass --pipeline.model.near-plane and --pipeline.model.far-plane around it, or srn --normalise True"
             )
-        signal = SceneSignal(
-            near=config.near_plane,
-            far=config.far_plane,
-            samples_per_ray=config.samples_per_ray,
-            density=config.density,
-            **views,
-        )
-        shape = ("hidden_layers", "width", "num_bases", "latent_dim", "coefficients", "w0")
-        mixture = MixtureConfig(**{name: getattr(config, name) for name in shape})
-        self.field = MnifField(mixture, len(self.scene_names), signal, config.latent_std)
+        signal = signal_of(config, views)
+        self.field = MnifField(mixture_of(config), len(self.scene_names), signal, config.latent_std)
         self.field.mixture.implementation = config.implementation
-        self.prior = LatentPrior(
-            PriorConfig(
-                latent_dim=config.latent_dim,
-                width=config.prior_width,
-                blocks=config.prior_blocks,
-                schedule=config.prior_schedule,
-                prediction=config.prior_prediction,
-                ema_decay=config.prior_ema_decay,
-            )
-        )
+        self.prior = LatentPrior(prior_of(config))
         self.field_folder = Path("field")
         self.shown, self._moved = Selection(), torch.zeros(())
         # steps that have changed weights in this process: thumbnails go by them

@@ -15,11 +15,13 @@ from torch.cuda.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
 
 from mnif_core.errors import CheckpointError
+from mnif_core.presets import NERF_S
 from mnif_core.seeds import mixed_seed
 from mnif_core.training.collapse import ATTEMPTS, CollapseWatch
 from mnif_nerfstudio.datamanager import MultiSceneDataManager, MultiSceneDataManagerConfig
 from mnif_nerfstudio.model import MnifModel, MnifModelConfig
 from mnif_nerfstudio.moved_run import data_folder, folder_with
+from mnif_nerfstudio.one_line_errors import errors_in_one_line
 from mnif_nerfstudio.prior_batch import PriorBatch
 from mnif_nerfstudio.shares import Share
 from mnif_nerfstudio.shown_scene import selection_from_environment
@@ -36,12 +38,17 @@ class MnifPipelineConfig(VanillaPipelineConfig):
     """Specifies the datamanager config."""
     model: ModelConfig = field(default_factory=MnifModelConfig)
     """Specifies the model config."""
-    fit_steps: int = 614000
+    fit_steps: int = NERF_S.stage_1.length
     """Steps of stage 1 (auto-decoding, Alg. 2). The paper's 2,000 epochs of 2,458 scenes by 8."""
-    prior_steps: int = 77000
+    prior_steps: int = NERF_S.stage_2.length
     """Steps of stage 2 (diffusion over the latents). The paper's 1,000 epochs of 2,458 latents by 32."""
     field_folder: Path = Path("field")
     """The run's field, beside which `mnif fit-scene` adds scenes; set by the run itself."""
+
+    def setup(self, **kwargs: Any) -> Any:
+        """The pipeline; from here on, what a user can mend ends a command in one line."""
+        errors_in_one_line()
+        return super().setup(**kwargs)
 
 
 class MnifPipeline(VanillaPipeline):

@@ -17,6 +17,7 @@ from mnif_core.data.instances import Instance, read_instance
 from mnif_core.data.scene_folders import list_instances, split_views
 from mnif_core.errors import DataError
 from mnif_core.rendering.cameras import CameraReading
+from mnif_nerfstudio.one_line_errors import errors_in_one_line
 
 HALF_EXTENT = 0.6  # the box of an SRN object has unit diagonal
 NAMED = 8  # instances that an error lists
@@ -46,6 +47,11 @@ class SrnDataParserConfig(DataParserConfig):
     def reading(self) -> CameraReading:
         """How cameras are read."""
         return CameraReading.of(self.axes, self.normalise)
+
+    def setup(self, **kwargs: Any) -> Any:
+        """The dataparser, of any method; from here on, what a user can mend ends a command in one line."""
+        errors_in_one_line()
+        return super().setup(**kwargs)
 
 
 class SrnDataParser(DataParser):

@@ -24,6 +24,7 @@ from mnif_core.training.learning_rates import rated_parameters
 from mnif_nerfstudio.checkpoint_file import check_checkpoint
 from mnif_nerfstudio.cpu_processes import CpuProcesses
 from mnif_nerfstudio.moved_run import folder_with
+from mnif_nerfstudio.one_line_errors import errors_in_one_line
 from mnif_nerfstudio.pipeline import MnifPipeline
 from mnif_nerfstudio.report import write_report
 from mnif_nerfstudio.schedulers import StageCosineSchedulerConfig
@@ -51,7 +52,11 @@ class MnifTrainerConfig(TrainerConfig):
         return folder_with(self.relative_model_dir) or super().get_base_dir()
 
     def save_config(self) -> None:
-        """Write config.yml, by which nerfstudio's other commands also find the run's field."""
+        """Write config.yml, by which nerfstudio's other commands also find the run's field.
+
+        This is the first that a run does: from here on, what a user can mend ends `ns-train` in one line.
+        """
+        errors_in_one_line()
         stages: Any = self.pipeline
         stages.field_folder = self.get_base_dir() / "field"
         with writing(self.get_base_dir()):

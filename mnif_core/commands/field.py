@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from tyro.conf import Positional
 
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.kernels.dispatch import Implementation
-
-Device = Literal["auto", "cpu", "cuda"]
+from mnif_core.training.config import Device
 
 
 def chosen_device(device: Device) -> torch.device:

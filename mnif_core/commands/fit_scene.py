@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
+from rich.console import Console
+from rich.table import Table
 
 from mnif_core.commands.field import FieldCommand, field_folder
 
@@ -41,21 +43,39 @@ class FitScene(FieldCommand):
         """Do it."""
         from mnif_core.data.posed_views import read_posed_views
         from mnif_core.rendering.cameras import CameraReading
+        from mnif_core.sheets import arrange, save_png
+        from mnif_core.unseen.saved_scenes import add_fitted
         from mnif_core.unseen.scene_fitting import SceneFitting, signal_of_scenes
-        from mnif_core.unseen.scene_study import fit_objects
+        from mnif_core.unseen.scene_study import (
+            StudyConfig,
+            mean_scores,
+            scene_names,
+            stored_scene,
+            study_objects,
+            study_pictures,
+        )
 
-        field = self.load()
+        field, folder = self.load(), field_folder(self.run)
         reading = CameraReading.of(self.axes, self.normalise, signal_of_scenes(field).camera_distance)
         objects = [read_posed_views(path, reading).scaled(self.scale) for path in self.images]
+        names = scene_names(folder, objects, self.name, self.replace)
         fitting = SceneFitting(weight_steps=self.weight_steps, seed=self.seed)
-        fit_objects(
-            field,
-            field_folder(self.run),
-            objects,
-            self.views,
-            self.held_out,
-            fitting,
-            self.name,
-            self.replace,
-            self.output or self.run / "fitted.png",
-        )
+        results = study_objects(field, objects, StudyConfig(self.views, self.held_out, fitting))
+        Console().print(self._table(len(results), mean_scores(results)))
+        rows = study_pictures(results)
+        sheet = arrange([picture for row in rows for picture in row], len(rows[0]))
+        path = save_png(sheet, self.output or self.run / "fitted.png")
+        print(f"views, fits and nearest training scenes on {path}", flush=True)
+        for name, each in zip(names, results, strict=True):
+            scene = stored_scene(name, each[-1].scene, own_weights=bool(self.weight_steps))
+            path = add_fitted(folder, scene, field.latents, self.replace)
+            print(f"added {name} from {each[-1].views} views: {path}", flush=True)
+
+    def _table(self, objects: int, scores: list[tuple[int, float, float]]) -> Table:
+        what = f"{self.held_out} held-out views" if self.held_out else "the fitted views"
+        table = Table(title=f"{objects} unseen objects, mean PSNR over {what}, dB")
+        for column in ("views", "fitted", "nearest training scene", "gain"):
+            table.add_column(column, justify="right")
+        for views, fitted, nearest in scores:
+            table.add_row(str(views), f"{fitted:.2f}", f"{nearest:.2f}", f"{fitted - nearest:+.2f}")
+        return table

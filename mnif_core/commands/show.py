@@ -69,7 +69,9 @@ class Reconstruct(FieldCommand):
 
     def run_command(self) -> None:
         """Do it."""
-        from mnif_core.unseen.reconstruction import reconstruct
+        from mnif_core.sheets import arrange, save_png
+        from mnif_core.unseen.reconstruction import PAIRS_PER_ROW, reconstruct
 
-        field = self.load()
-        reconstruct(field, self.data, self.count, self.skip_bad, self.output or self.run / "reconstruction.png")
+        found = reconstruct(self.load(), self.data, self.count, self.skip_bad)
+        sheet = save_png(arrange(found.pictures, 2 * PAIRS_PER_ROW), self.output or self.run / "reconstruction.png")
+        print(f"{found.score_name} of {len(found.scores)} instances {found.mean} | {sheet}", flush=True)

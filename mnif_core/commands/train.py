@@ -2,50 +2,21 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from mnif_core.commands.field import Device
+from mnif_core.training.config import ImageConfig, VoxelConfig
 
 
 @dataclass
-class Training:
-    """What both kinds of training take."""
+class TrainingData:
+    """What every kind of training learns from."""
 
     data: Path | None = None
     """What to learn from; none for the bundled demo set."""
-    output_dir: Path | None = None
-    """Where everything is written; none for outputs/<preset>."""
-    seed: int = 0
-    """Decides all that is random."""
-    fit_length: int | None = None
-    """Length of stage 1 in the preset's unit (epochs, or steps where tiny); none for the preset's."""
-    prior_length: int | None = None
-    """Length of stage 2."""
-    resolution: int | None = None
-    """Side of images in pixels, of grids in cells; none for the preset's."""
-    orthogonality: float = 0.0
-    """Weight of a penalty on bases that are alike; 0 is the paper's."""
-    skip_bad: bool = False
-    """Leave unreadable files out and count them, instead of stopping at the first."""
-    device: Device = "auto"
-    """Where to train."""
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    """bf16-mixed is faster on GPUs, and blunts the sines."""
-    checkpoint_every: int = 200
-    """Steps between checkpoints."""
-    resume: bool = False
-    """Go on from the checkpoint in the output folder."""
 
 
 @dataclass
-class Image(Training):
+class Image(ImageConfig, TrainingData):
     """Learn images: a folder, an .npz or .npy file, or the bundled photographs."""
-
-    preset: str = "image-tiny"
-    """image-tiny, image-s, image-l, image-table-4, image-table-5, image-table-6; of other modulations image-functa,
-    image-gem, image-tiny-functa, image-tiny-hypernetwork."""
-    background: str = "white"
-    """Colour that transparent pixels are laid over: white, black, or one like #808080; kept with the field."""
 
     def run_command(self) -> None:
         """Do it."""
@@ -55,13 +26,8 @@ class Image(Training):
 
 
 @dataclass
-class Voxel(Training):
+class Voxel(VoxelConfig, TrainingData):
     """Learn solids: meshes, grids, IM-NET's hdf5, the authors' .pth, or the demo cars."""
-
-    fill: Literal["solid", "enclosed"] = "solid"
-    """What open meshes become: what rays from six sides find inside, or only what their cells enclose."""
-    preset: str = "voxel-tiny"
-    """voxel-tiny, voxel-s, voxel-l; of other modulations voxel-tiny-functa, voxel-tiny-hypernetwork."""
 
     def run_command(self) -> None:
         """Do it."""

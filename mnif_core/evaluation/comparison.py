@@ -110,15 +110,11 @@ def train_field(
     torch.manual_seed(seed)
     stage = FieldStage(fabric, preset, train, None, seed)
     with SummaryWriter(str(folder)) as writer:
-        taken, _ = run_stage(stage, 0, 0.0, None, None, stage.steps + 1, _no_checkpoint, writer)
+        taken = run_stage(stage, writer).seconds
         latents = stage.latents()
         prior = PriorStage(fabric, preset, latents, None, seed)
-        prior_taken, _ = run_stage(prior, 0, 0.0, None, None, prior.steps + 1, _no_checkpoint, writer)
+        prior_taken = run_stage(prior, writer).seconds
     return Trained(stage.field(prior.prior, latents), stage.steps, taken, prior_taken)
-
-
-def _no_checkpoint(*_: Any) -> None:
-    """A field of the comparison is finished or trained anew."""
 
 
 def _steps_in(seconds: float, preset: Preset, train: Observations, seed: int, fabric: Fabric) -> int:

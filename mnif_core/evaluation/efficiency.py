@@ -8,7 +8,7 @@ import gc
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -16,9 +16,10 @@ from typing import Any
 import torch
 
 from mnif_core.networks.modulation import ModulationConfig
-from mnif_core.presets import PRESETS
+from mnif_core.presets import PRESETS, ScenePreset
 from mnif_core.signals.kinds import SIGNALS
 from mnif_core.signals.protocol import Signal
+from mnif_core.signals.scenes import SceneSignal
 
 REPEATS = 5
 TOLERANCE = 0.02  # the paper's columns have two or three digits
@@ -130,7 +131,11 @@ def _status(name: str) -> int:
 
 def preset_signal(name: str) -> Signal:
     """What a preset's instance is shown as."""
-    return SIGNALS[PRESETS[name].modality].at_resolution(PRESETS[name].resolution)
+    preset = PRESETS[name]
+    if isinstance(preset, ScenePreset):
+        seen = SceneSignal.at_resolution(preset.resolution)
+        return replace(preset.signal, height=seen.height, width=seen.width, focal=seen.focal)
+    return SIGNALS[preset.modality].at_resolution(preset.resolution)
 
 
 def differs(cost: Cost, published: Published) -> list[str]:

@@ -21,7 +21,7 @@ CoefficientPolicy = Literal["latent", "layerwise", "shared"]
 
 @dataclass(frozen=True)
 class MixtureConfig(ModulationConfig):
-    """Shape of a mixture-SIREN. The defaults are the paper's NeRF configuration, (L, W, M, H) = (4, 64, 256, 128)."""
+    """Shape of a mixture-SIREN. The defaults are the paper's NeRF configuration, which the preset nerf-s takes."""
 
     kind: ClassVar[str] = "mixture"
 

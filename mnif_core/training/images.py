@@ -3,6 +3,7 @@
 from typing import Any
 
 from mnif_core.files.picture_files import BACKGROUND
+from mnif_core.training.config import ImageConfig
 from mnif_core.training.trainer import Trainer
 
 
@@ -10,15 +11,14 @@ class ImageTrainer(Trainer):
     """Learns a distribution over images; see `Trainer`, and `load_images` for what `data` may be.
 
     Args:
-        settings: of `Trainer`.
-        background: colour that transparency is laid over.
-        named: of `Trainer`.
+        data: images; none for the bundled photographs.
+        settings: those of `ImageConfig`, by name.
     """
 
     modality = "image"
-    default_preset = "image-tiny"
     usual_reading = {"background": BACKGROUND}
 
-    def __init__(self, *settings: Any, background: str = BACKGROUND, **named: Any) -> None:
-        self.reading = {"background": background}
-        super().__init__(*settings, **named)
+    def __init__(self, data: Any = None, **settings: Any) -> None:
+        config = ImageConfig(**settings)
+        self.reading = {"background": config.background}
+        super().__init__(data, config, config.preset)

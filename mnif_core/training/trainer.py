@@ -27,12 +27,10 @@ from mnif_core.signals.kinds import SIGNALS
 from mnif_core.signals.observations import Observations, split
 from mnif_core.training.checkpoint import Progress, read_checkpoint, write_checkpoint
 from mnif_core.training.collapse import Collapse, next_attempt
-from mnif_core.training.loop import run_stage
+from mnif_core.training.config import Precision, TrainingConfig
+from mnif_core.training.loop import Best, Reached, run_stage
 from mnif_core.training.report import write_report
 from mnif_core.training.stages import FieldStage, PriorStage, Stage
-
-Best = tuple[float, dict[str, Tensor]] | None
-Precision = Literal["32-true", "bf16-mixed"]
 
 
 class Trainer:
@@ -42,18 +40,8 @@ class Trainer:
 
     Args:
         data: what `observations` of the modality reads; none for the demo set.
+        config: how to learn.
         preset: name of a preset of the modality.
-        output_dir: where everything is written.
-        seed: decides all that is random.
-        fit_length: length of stage 1 in the preset's unit; none for the preset's.
-        prior_length: length of stage 2.
-        resolution: side of images in pixels, of grids in cells; none for the preset's.
-        orthogonality: weight of the penalty on bases that are alike.
-        skip_bad: leave unreadable files out instead of stopping.
-        device: `auto`, `cpu` or `cuda`.
-        precision: `bf16-mixed` is faster on GPUs, and blunts the sines.
-        checkpoint_every: steps between checkpoints.
-        resume: go on from the checkpoint in `output_dir`.
 
     Raises:
         ConfigError, DataError, CheckpointError: before anything is trained.
@@ -61,58 +49,35 @@ class Trainer:
 
     modality: ClassVar[str]
     """Kind of signal."""
-    default_preset: ClassVar[str]
     usual_reading: ClassVar[dict[str, str]] = {}
     """How data are read where nothing else is chosen, as they were before there was a choice."""
 
     reading: dict[str, str] = {}
     """How this run reads them: fields of the signal."""
 
-    def __init__(
-        self,
-        data: Any = None,
-        preset: str | None = None,
-        output_dir: Path | str | None = None,
-        seed: int = 0,
-        fit_length: int | None = None,
-        prior_length: int | None = None,
-        resolution: int | None = None,
-        orthogonality: float = 0.0,
-        skip_bad: bool = False,
-        device: Literal["auto", "cpu", "cuda"] = "auto",
-        precision: Precision = "32-true",
-        checkpoint_every: int = 200,
-        resume: bool = False,
-    ) -> None:
-        self.preset = replace(
-            _resolved(preset or self.default_preset, self.modality, fit_length, prior_length, resolution),
-            orthogonality=orthogonality,
-        )
-        if orthogonality < 0:
-            raise ConfigError(f"orthogonality {orthogonality}: choose 0 or more")
-        if orthogonality > 0 and not isinstance(self.preset.modulation, MixtureConfig):
-            raise ConfigError(f"orthogonality {orthogonality}: only mixtures have bases; leave it out")
-        if checkpoint_every < 1:
-            raise ConfigError(f"checkpoint_every {checkpoint_every}: choose 1 or more")
-        self.seed, self.checkpoint_every = seed, checkpoint_every
-        self.output_dir = Path(output_dir or f"outputs/{preset or self.default_preset}")
+    def __init__(self, data: Any, config: TrainingConfig, preset: str) -> None:
+        self.preset = _resolved(preset, self.modality, config)
+        if config.checkpoint_every < 1:
+            raise ConfigError(f"checkpoint_every {config.checkpoint_every}: choose 1 or more")
+        self.seed, self.checkpoint_every = config.seed, config.checkpoint_every
+        self.output_dir = Path(config.output_dir or f"outputs/{preset}")
         self.path = self.output_dir / "checkpoint.safetensors"
-        self.fabric = _fabric(device, precision)
-        everything = self.observations(data, self.preset.resolution, skip_bad)
+        self.fabric = _fabric(config.device, config.precision)
+        everything = self.observations(data, self.preset.resolution, config.skip_bad)
         self.identity = {
             "preset": json.loads(json.dumps(asdict(self.preset))),
             "reading": self.reading,
-            "seed": seed,
+            "seed": self.seed,
             "instances": len(everything.names),
             "processes": self.fabric.world_size,
         }
         self.train, self.validation = everything, None
         if round(self.preset.validation_share * len(everything.names)) > 0:
-            self.train, self.validation = split(everything, self.preset.validation_share, seed)
+            self.train, self.validation = split(everything, self.preset.validation_share, self.seed)
         if self.fabric.device.type == "cuda":
             self.train = self.train.to(self.fabric.device)
-        self.resumed = self._read() if resume else None
-        if not resume and self.path.exists():
+        self.resumed = self._read() if config.resume else None
+        if not config.resume and self.path.exists():
             raise ConfigError(f"{self.output_dir}: holds a run; pass --resume to go on, or another --output-dir")
 
     def observations(self, data: Any, resolution: int, skip_bad: bool) -> Observations:
@@ -171,7 +136,7 @@ class Trainer:
         attempt: int = 0,
     ) -> dict[str, Any]:
         """One stage, from where the checkpoint left it."""
-        first, seconds, best = 0, 0.0, None
+        reached = Reached()
         if self.resumed is not None:
             tensors, done = self.resumed
             with self._naming_the_checkpoint():
@@ -179,29 +144,37 @@ class Trainer:
                     stage.load_weights(tensors)
                     return {f"stage_{number}_seconds": done.earlier_seconds}
                 if done.stage == number:
-                    first, seconds, best = done.step, done.seconds, _best(tensors, done)
-                    if first > stage.steps:
-                        raise CheckpointError(f"{first} steps of {stage.steps}; delete it and train again")
-                    if best is not None:
-                        stage.load_weights(best[1])  # to see that they fit, before more is trained
+                    reached = Reached(done.step, done.seconds, _best(tensors, done))
+                    if reached.steps > stage.steps:
+                        raise CheckpointError(f"{reached.steps} steps of {stage.steps}; delete it and train again")
+                    if reached.best is not None:
+                        stage.load_weights(reached.best.weights)  # to see that they fit, before more is trained
                     stage.load_weights(tensors)
                     stage.load_progress(tensors)
         earlier = 0.0 if number == 1 else self._earlier
 
-        def checkpoint(step: int, seconds: float, best: Best) -> None:
+        def checkpoint(now: Reached) -> None:
             if self.fabric.is_global_zero:
-                tensors = {**carried, **stage.weights(), **stage.progress()}
-                tensors |= {f"best.{name}": value for name, value in best[1].items()} if best is not None else {}
-                score = best[0] if best is not None and math.isfinite(best[0]) else None
-                progress = Progress(number, step, seconds, earlier, score, self.identity, attempt)
+                tensors, score = {**carried, **stage.weights(), **stage.progress()}, None
+                if now.best is not None:
+                    tensors |= {f"best.{name}": value for name, value in now.best.weights.items()}
+                    score = now.best.score if math.isfinite(now.best.score) else None
+                progress = Progress(number, now.steps, now.seconds, earlier, score, self.identity, attempt)
                 write_checkpoint(self.path, tensors, progress)
             self.fabric.barrier()
 
         # auto-decoding finds a held-out latent in many steps, and so is scored less often
         scores = 5 if number == 1 and self.preset.fitting.strategy == "auto-decoding" else 20
         score_every = None if self.validation is None else max(1, stage.steps // scores)
-        seconds, _ = run_stage(stage, first, seconds, best, score_every, self.checkpoint_every, checkpoint, writer)
-        self._earlier = round(seconds, 1)
+        reached = run_stage(
+            stage,
+            writer,
+            reached,
+            score_every=score_every,
+            checkpoint_every=self.checkpoint_every,
+            checkpoint=checkpoint,
+        )
+        self._earlier = round(reached.seconds, 1)
         return {f"stage_{number}_seconds": self._earlier}
 
     _earlier = 0.0
@@ -241,11 +214,11 @@ class Trainer:
         return tensors, state
 
 
-def _best(tensors: dict[str, Tensor], done: Progress) -> Best:
+def _best(tensors: dict[str, Tensor], done: Progress) -> Best | None:
     """The best score and its weights, where there are any."""
     prefix = "best."
     weights = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-    return None if done.best is None else (done.best, weights)
+    return None if done.best is None else Best(done.best, weights)
 
 
 def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -255,18 +228,23 @@ def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _resolved(
-    name: str, modality: str, fit_length: int | None, prior_length: int | None, resolution: int | None
-) -> Preset:
+def _resolved(name: str, modality: str, config: TrainingConfig) -> Preset:
+    """The preset `name`, changed as a run asks for."""
     chosen = preset(name, modality)
-    for option, value in (("fit_length", fit_length), ("prior_length", prior_length), ("resolution", resolution)):
+    for option in ("fit_length", "prior_length", "resolution"):
+        value = getattr(config, option)
         if value is not None and value < 1:
             raise ConfigError(f"{option} {value}: choose 1 or more")
+    if config.orthogonality < 0:
+        raise ConfigError(f"orthogonality {config.orthogonality}: choose 0 or more")
+    if config.orthogonality > 0 and not isinstance(chosen.modulation, MixtureConfig):
+        raise ConfigError(f"orthogonality {config.orthogonality}: only mixtures have bases; leave it out")
     return replace(
         chosen,
-        stage_1=replace(chosen.stage_1, length=fit_length or chosen.stage_1.length),
-        stage_2=replace(chosen.stage_2, length=prior_length or chosen.stage_2.length),
-        resolution=resolution or chosen.resolution,
+        stage_1=replace(chosen.stage_1, length=config.fit_length or chosen.stage_1.length),
+        stage_2=replace(chosen.stage_2, length=config.prior_length or chosen.stage_2.length),
+        resolution=config.resolution or chosen.resolution,
+        orthogonality=config.orthogonality,
     )
 
 

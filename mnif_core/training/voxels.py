@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from mnif_core.data.voxelise import FILL, Fill
+from mnif_core.data.voxelise import FILL
+from mnif_core.training.config import VoxelConfig
 from mnif_core.training.trainer import Trainer
 
 
@@ -10,15 +11,14 @@ class VoxelTrainer(Trainer):
     """Learns a distribution over solids; see `Trainer`, and `load_voxels` for what `data` may be.
 
     Args:
-        settings: of `Trainer`.
-        fill: what open meshes become.
-        named: of `Trainer`.
+        data: solids; none for the demo cars.
+        settings: those of `VoxelConfig`, by name.
     """
 
     modality = "voxel"
-    default_preset = "voxel-tiny"
     usual_reading = {"fill": FILL}
 
-    def __init__(self, *settings: Any, fill: Fill = FILL, **named: Any) -> None:
-        self.reading = {"fill": fill}
-        super().__init__(*settings, **named)
+    def __init__(self, data: Any = None, **settings: Any) -> None:
+        config = VoxelConfig(**settings)
+        self.reading = {"fill": config.fill}
+        super().__init__(data, config, config.preset)

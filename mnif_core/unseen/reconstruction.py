@@ -1,8 +1,11 @@
-"""Instances that a field has not seen: their latents, how well they are met, each beside its reconstruction."""
+"""Instances that a field has not seen: their latents, how well they are met, each beside its reconstruction.
+
+Shape letters: n instances, h latent.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from rich.progress import track
@@ -11,14 +14,36 @@ from torch import Tensor
 from mnif_core.data.readers import read_observations
 from mnif_core.errors import ConfigError
 from mnif_core.generative_field import INSTANCES, GenerativeField
-from mnif_core.sheets import arrange, beside, save_png, tiles
+from mnif_core.sheets import beside, tiles
 from mnif_core.signals.observations import Observations
 from mnif_core.signals.voxels import VoxelObservations
 from mnif_core.unseen.scene_fitting import fit_scenes
 
-PAIRS_PER_ROW = 8
 HELD_OUT = 3  # views of a scene to judge its latent by
+PAIRS_PER_ROW = 8  # on a sheet
 GRIDS = 8  # decoded at once: bounds memory
+
+
+@dataclass(frozen=True)
+class Reconstructed:
+    """Instances and what was found of them.
+
+    Attributes:
+        pictures: of each instance and of its reconstruction in turn, `[height, width, 3]` in [0, 1].
+        scores: of each reconstruction, higher is better.
+        score_name: what the scores are.
+        score_unit: behind a number, such as ` dB`; empty where there is none.
+    """
+
+    pictures: list[Tensor]
+    scores: list[float]
+    score_name: str
+    score_unit: str
+
+    @property
+    def mean(self) -> str:
+        """The mean score with its unit."""
+        return f"{sum(self.scores) / len(self.scores):.3f}{self.score_unit}"
 
 
 @torch.no_grad()
@@ -67,17 +92,8 @@ def load_observations(field: GenerativeField, data: Path | None, skip_bad: bool)
     return read_observations(field.signal, data, skip_bad)
 
 
-class Reconstructed(NamedTuple):
-    """Unseen instances and what a field makes of them."""
-
-    pictures: list[Tensor]
-    """Of each instance and of its reconstruction, in turn: `[height, width, 3]` in [0, 1]."""
-    scores: list[float]
-    """The signal's, of each."""
-
-
-def reconstruct(field: GenerativeField, data: Path | None, count: int, skip_bad: bool, output: Path) -> None:
-    """Write a sheet of at most `count` instances of `data`, each beside its reconstruction; print score and place.
+def reconstruct(field: GenerativeField, data: Path | None, count: int, skip_bad: bool) -> Reconstructed:
+    """At most `count` instances of `data`, each beside its reconstruction.
 
     Scenes are fitted to all of their views but three, which are what is shown and scored.
 
@@ -85,17 +101,14 @@ def reconstruct(field: GenerativeField, data: Path | None, count: int, skip_bad:
         ConfigError: a field of scenes, and no data.
         DataError: as the readers of the modality.
     """
-    signal = field.signal
-    pictures, reached = RECONSTRUCTIONS.get(signal.kind, _by_points)(field, data, count, skip_bad)
-    sheet = save_png(arrange(pictures, 2 * PAIRS_PER_ROW), output)
-    mean = f"{sum(reached) / len(reached):.3f}{signal.score_unit}"
-    print(f"{signal.score_name} of {len(reached)} instances {mean} | {sheet}", flush=True)
+    find = RECONSTRUCTIONS.get(field.signal.kind, _by_points)
+    return find(field, data, count, skip_bad)
 
 
 def _by_points(field: GenerativeField, data: Path | None, count: int, skip_bad: bool) -> Reconstructed:
     observations = load_observations(field, data, skip_bad)
     observations = observations.subset(range(min(count, len(observations.names))))
-    return Reconstructed(pairs(field, observations), scores(field, observations).tolist())
+    return _scored(field, pairs(field, observations), scores(field, observations).tolist())
 
 
 def _by_views(field: GenerativeField, data: Path | None, count: int, skip_bad: bool) -> Reconstructed:
@@ -103,7 +116,11 @@ def _by_views(field: GenerativeField, data: Path | None, count: int, skip_bad: b
         raise ConfigError("there are no unseen demo scenes; pass --data a folder in SRN layout")
     scenes = fit_scenes(field, data, count, held_out=HELD_OUT)
     pictures = [picture for scene in scenes for picture in (scene.views[0], scene.made[0])]
-    return Reconstructed(pictures, [scene.psnr for scene in scenes])
+    return _scored(field, pictures, [scene.psnr for scene in scenes])
+
+
+def _scored(field: GenerativeField, pictures: list[Tensor], reached: list[float]) -> Reconstructed:
+    return Reconstructed(pictures, reached, field.signal.score_name, field.signal.score_unit)
 
 
 RECONSTRUCTIONS: dict[str, Callable[[GenerativeField, Path | None, int, bool], Reconstructed]] = {"scene": _by_views}

@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 from torch import Tensor
 
 from mnif_core.data.posed_views import PosedViews
 from mnif_core.data.scene_folders import split_views
 from mnif_core.errors import ConfigError, DataError
 from mnif_core.generative_field import GenerativeField
-from mnif_core.sheets import arrange, save_png
-from mnif_core.unseen.saved_scenes import StoredScene, add_fitted, checked_name
+from mnif_core.unseen.saved_scenes import StoredScene, checked_name
 from mnif_core.unseen.scene_fitting import (
     FittedScene,
     SceneFitting,
@@ -26,6 +23,18 @@ from mnif_core.unseen.scene_fitting import (
     nearest_training_scene,
     signal_of_scenes,
 )
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """What is fitted, and how."""
+
+    counts: Sequence[int] = ()
+    """Numbers of views; none for all that are not held out."""
+    held_out: int = 3
+    """Views of each object, evenly spread, that only judge."""
+    fitting: SceneFitting = SceneFitting()
+    """How a scene is found."""
 
 
 @dataclass(frozen=True)
@@ -48,21 +57,13 @@ class Fitted:
         return mean_psnr(self.nearest, self.scene.views)
 
 
-def study_objects(
-    field: GenerativeField,
-    objects: Sequence[PosedViews],
-    counts: Sequence[int],
-    held_out: int,
-    fitting: SceneFitting,
-) -> list[list[Fitted]]:
+def study_objects(field: GenerativeField, objects: Sequence[PosedViews], config: StudyConfig) -> list[list[Fitted]]:
     """Fit every object to every number of views, evenly spread over those that are not held out.
 
     Args:
         field: of scenes.
         objects: in the field's world.
-        counts: numbers of views; none for all.
-        held_out: views of each object to judge by.
-        fitting: how.
+        config: what to fit, and how.
 
     Returns:
         For every object one result for every number of views, ascending.
@@ -73,95 +74,68 @@ def study_objects(
     """
     signal = signal_of_scenes(field)
     targets = [TargetViews(views, signal, field.device) for views in objects]
-    jobs: list[tuple[TargetViews, Tensor, Tensor]] = []
-    for target in targets:
-        most = len(target) - held_out
-        wanted = sorted(set(counts)) or [most]
-        if held_out < 0 or not 1 <= wanted[0] <= wanted[-1] <= most:
-            raise DataError(
-                f"{target.name}: {len(target)} views, of which {held_out} are held out, cannot give "
-                f"{wanted[-1]} to fit; pass other --views or --held-out"
-            )
-        rest, held = (torch.from_numpy(part) for part in split_views(len(target), held_out, target.name))
-        for count in wanted:
-            spread = ((torch.arange(count) + 0.5) * len(rest) / count).long()
-            jobs.append((target, rest[spread], held))
-    found: dict[int, list[Fitted]] = {id(target): [] for target in targets}
-    for target, views, held in track(jobs, "Fitting"):
-        scene = find_scene(field, target, views, held, fitting)
+    jobs = [(number, *job) for number, target in enumerate(targets) for job in _splits(target, config)]
+    results: list[list[Fitted]] = [[] for _ in targets]
+    for number, views, held in track(jobs, "Fitting"):
+        target = targets[number]
+        scene = find_scene(field, target, views, held, config.fitting)
         nearest = field.latents[nearest_training_scene(field, target, views)]
         shown = target.rendered(field.instance(nearest), held if len(held) else views).cpu()
-        found[id(target)].append(Fitted(len(views), scene, shown))
-    return list(found.values())
+        results[number].append(Fitted(len(views), scene, shown))
+    return results
 
 
-def scene_name(folder: Path, views: PosedViews, name: str | None, replace: bool) -> str:
-    """What to call an object in the field's `folder`: `name`, or one made of its own.
+def _splits(target: TargetViews, config: StudyConfig) -> list[tuple[Tensor, Tensor]]:
+    """Views to fit and views to judge by, for every number of views, ascending."""
+    held_out, most = config.held_out, len(target) - config.held_out
+    wanted = sorted(set(config.counts)) or [most]
+    if held_out < 0 or not 1 <= wanted[0] <= wanted[-1] <= most:
+        raise DataError(
+            f"{target.name}: {len(target)} views, of which {held_out} are held out, cannot give "
+            f"{wanted[-1]} to fit; pass other --views or --held-out"
+        )
+    rest, held = (torch.from_numpy(part) for part in split_views(len(target), held_out, target.name))
+    return [(rest[((torch.arange(count) + 0.5) * len(rest) / count).long()], held) for count in wanted]
 
-    Raises:
-        ConfigError: taken, or no name for a file.
-    """
-    made = re.sub(r"[^A-Za-z0-9_.-]+", "-", views.name).strip(".-") or "object"
-    return checked_name(folder, name or made, replace)
 
-
-def fit_objects(
-    field: GenerativeField,
-    folder: Path,
-    objects: Sequence[PosedViews],
-    counts: Sequence[int],
-    held_out: int,
-    fitting: SceneFitting,
-    name: str | None,
-    replace: bool,
-    sheet: Path,
-) -> None:
-    """Fit objects, print a table of means by number of views, draw a sheet, and add what most views gave to the run.
-
-    Args:
-        field: of scenes.
-        folder: of the field.
-        objects: in the field's world.
-        counts: numbers of views to fit; none for all that are not held out.
-        held_out: views of each object to judge by.
-        fitting: how.
-        name: of the object, where there is one; none for its own.
-        replace: scenes fitted before under the same name.
-        sheet: picture to write: for every object a view, what each number of views makes of it, and what the nearest
-            training scene shows.
+def scene_names(folder: Path, objects: Sequence[PosedViews], name: str | None, may_replace: bool) -> list[str]:
+    """What to call each object in the field's `folder`: `name`, or one made of its own.
 
     Raises:
-        ConfigError: not a field of scenes, a name for several objects, or names that are taken or bad.
-        DataError: as `study_objects`.
-        OutputError: the folder cannot be written to.
+        ConfigError: one name for several objects, names that are taken, or no names for files.
     """
     if name is not None and len(objects) > 1:
         raise ConfigError(f"one name, {name}, for {len(objects)} objects; leave --name out, or fit one at a time")
-    names = [scene_name(folder, views, name, replace) for views in objects]
+    made = [re.sub(r"[^A-Za-z0-9_.-]+", "-", views.name).strip(".-") or "object" for views in objects]
+    names = [checked_name(folder, name or own, may_replace) for own in made]
     if len(set(names)) < len(names):
         raise ConfigError(f"two of the objects are called {max(names, key=names.count)}; fit one at a time with --name")
-    results = study_objects(field, objects, counts, held_out, fitting)
-    Console().print(_table(results, held_out))
-    rows = [[each[0].scene.views[0], *(one.scene.made[0] for one in each), each[-1].nearest[0]] for each in results]
-    print(f"views, fits and nearest training scenes on {save_png(_sheet(rows), sheet)}", flush=True)
-    for called, each in zip(names, results, strict=True):
-        best = each[-1].scene
-        own = (best.networks.weights, best.networks.biases) if fitting.weight_steps else ((), ())
-        path = add_fitted(folder, StoredScene(called, best.latent, *own), field.latents, replace)
-        print(f"added {called} from {each[-1].views} views: {path}", flush=True)
+    return names
 
 
-def _table(results: Sequence[Sequence[Fitted]], held_out: int) -> Table:
-    what = f"{held_out} held-out views" if held_out else "the fitted views"
-    table = Table(title=f"{len(results)} unseen objects, mean PSNR over {what}, dB")
-    for column in ("views", "fitted", "nearest training scene", "gain"):
-        table.add_column(column, justify="right")
+def stored_scene(name: str, found: FittedScene, own_weights: bool) -> StoredScene:
+    """`found` as a scene of the run; with its network's weights where they are its own, not mixed by its latent."""
+    own = (found.networks.weights, found.networks.biases) if own_weights else ((), ())
+    return StoredScene(name, found.latent, *own)
+
+
+def mean_scores(results: Sequence[Sequence[Fitted]]) -> list[tuple[int, float, float]]:
+    """For every number of views: the number, and the objects' mean PSNR in dB, fitted and of nearest training scenes.
+
+    Args:
+        results: of `study_objects`.
+    """
+    columns = []
     for each in zip(*results, strict=False):
-        psnr = sum(one.scene.psnr for one in each) / len(each)
+        fitted = sum(one.scene.psnr for one in each) / len(each)
         nearest = sum(one.nearest_psnr for one in each) / len(each)
-        table.add_row(str(each[0].views), f"{psnr:.2f}", f"{nearest:.2f}", f"{psnr - nearest:+.2f}")
-    return table
+        columns.append((each[0].views, fitted, nearest))
+    return columns
 
 
-def _sheet(rows: Sequence[Sequence[Tensor]]) -> Tensor:
-    return arrange([picture for row in rows for picture in row], len(rows[0]))
+def study_pictures(results: Sequence[Sequence[Fitted]]) -> list[list[Tensor]]:
+    """For every object a view, what each number of views makes of it, and its nearest training scene.
+
+    Each `[height, width, 3]` in [0, 1].
+    """
+    return [[each[0].scene.views[0], *(one.scene.made[0] for one in each), each[-1].nearest[0]] for each in results]

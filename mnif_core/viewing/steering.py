@@ -64,7 +64,7 @@ class Steering:
     """
 
     def __init__(self, server: viser.ViserServer, stage: Stage, selection: Selection) -> None:
-        wait_in_turn()
+        wait_in_turn(server.get_port())
         gui, field = server.gui, stage.field()
         self._stage = stage
         self._noun = field.signal.noun

@@ -1,7 +1,11 @@
 """The presets' counts are those that their (L, W, M, H) give."""
 
+import inspect
+import re
+
 import pytest
 
+import mnif_core.training.config
 from mnif_core.errors import ConfigError
 from mnif_core.presets import PRESETS, StageConfig, preset
 
@@ -49,3 +53,9 @@ def test_epochs_become_steps() -> None:
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"no voxel preset 'image-s'; choose one of voxel-s, voxel-l, voxel-tiny"):
         preset("image-s", "voxel")
+
+
+def test_the_commands_name_every_preset() -> None:
+    source = inspect.getsource(mnif_core.training.config)
+    for name, value in PRESETS.items():
+        assert value.modality == "scene" or re.search(rf"\b{name}[,;.]", source), name

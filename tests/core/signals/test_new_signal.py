@@ -19,6 +19,7 @@ from mnif_core.presets import PRESETS
 from mnif_core.prior.latent_prior import PriorConfig
 from mnif_core.signals.kinds import SIGNALS
 from mnif_core.signals.protocol import Drawing, Signal
+from mnif_core.training.config import TrainingConfig
 from mnif_core.training.trainer import Trainer
 from mnif_core.viewing.page import open_page
 from mnif_core.viewing.selection import Selection
@@ -72,7 +73,7 @@ class AudioObservations:
 
 
 class AudioTrainer(Trainer):
-    modality, default_preset = "audio", "audio-tiny"
+    modality = "audio"
 
 
 MIXTURE = MixtureConfig(1, 1, 1, 16, 16, 8, w0=10.0)
@@ -88,8 +89,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setitem(SIGNALS, "audio", AudioSignal)
         patch.setitem(READERS, "audio", lambda signal, data, _: AudioObservations(torch.from_numpy(np.load(data))))
         patch.setitem(PRESETS, "audio-tiny", TINY)
-        settings = {"fit_length": 300, "prior_length": 300, "resolution": 64, "device": "cpu"}
-        AudioTrainer(folder / "data.npy", output_dir=folder / "run", **settings).fit()
+        config = TrainingConfig(folder / "run", fit_length=300, prior_length=300, resolution=64, device="cpu")
+        AudioTrainer(folder / "data.npy", config, "audio-tiny").fit()
         yield folder / "run"
 
 

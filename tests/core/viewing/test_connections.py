@@ -1,5 +1,6 @@
 """A browser that is slow to read keeps its connection, whatever is sent to it meanwhile."""
 
+import asyncio
 import importlib.metadata
 import socket
 import time
@@ -9,7 +10,7 @@ import pytest
 import viser
 from websockets.frames import Frame, Opcode
 
-from mnif_core.viewing.connections import wait_in_turn
+from mnif_core.viewing.connections import _in_turn, wait_in_turn
 from tests.free_port import free_port
 
 CAMERA = {
@@ -30,8 +31,8 @@ HANDSHAKE = (
 
 @pytest.mark.skipif(importlib.metadata.version("viser") >= "1", reason="viser 1 has another server")
 def test_a_slow_browser_gets_everything() -> None:
-    wait_in_turn()
     port = free_port()
+    wait_in_turn(port)
     server = viser.ViserServer(host="127.0.0.1", port=port, verbose=False)
     line = server.gui.add_markdown("")
     try:
@@ -52,3 +53,25 @@ def test_a_slow_browser_gets_everything() -> None:
                 everything += part
     finally:
         server.stop()
+
+
+def test_connections_to_other_servers_wait_as_ever() -> None:
+    class Connection:
+        def __init__(self, *address: object) -> None:
+            self.local_address, self.inside, self.most = address or None, 0, 0
+
+    async def drain(connection: Connection) -> None:
+        connection.inside += 1
+        connection.most = max(connection.most, connection.inside)
+        await asyncio.sleep(0)
+        connection.inside -= 1
+
+    async def two_senders(connection: Connection) -> int:
+        await asyncio.gather(*[_in_turn(drain)(connection) for _ in range(2)])
+        return connection.most
+
+    ours = free_port()
+    wait_in_turn(ours)
+    assert asyncio.run(two_senders(Connection("127.0.0.1", ours))) == 1
+    assert asyncio.run(two_senders(Connection("127.0.0.1", -1))) == 2
+    assert asyncio.run(two_senders(Connection())) == 2

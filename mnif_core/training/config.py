@@ -1,0 +1,60 @@
+"""What a run is told besides its data: the arguments of `ImageTrainer`, `VoxelTrainer` and of the commands of theirs.
+
+Light, so that `--help` costs no training code.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["32-true", "bf16-mixed"]
+
+
+@dataclass
+class TrainingConfig:
+    """What both kinds of training take."""
+
+    output_dir: Path | None = None
+    """Where everything is written; none for outputs/<preset>."""
+    seed: int = 0
+    """Decides all that is random."""
+    fit_length: int | None = None
+    """Length of stage 1 in the preset's unit (epochs, or steps where tiny); none for the preset's."""
+    prior_length: int | None = None
+    """Length of stage 2."""
+    resolution: int | None = None
+    """Side of images in pixels, of grids in cells; none for the preset's."""
+    orthogonality: float = 0.0
+    """Weight of a penalty on bases that are alike; 0 is the paper's."""
+    skip_bad: bool = False
+    """Leave unreadable files out and count them, instead of stopping at the first."""
+    device: Device = "auto"
+    """Where to train."""
+    precision: Precision = "32-true"
+    """bf16-mixed is faster on GPUs, and blunts the sines."""
+    checkpoint_every: int = 200
+    """Steps between checkpoints."""
+    resume: bool = False
+    """Go on from the checkpoint in the output folder."""
+
+
+@dataclass
+class ImageConfig(TrainingConfig):
+    """How images are learned."""
+
+    preset: str = "image-tiny"
+    """image-tiny, image-s, image-l, image-table-4, image-table-5, image-table-6; of other modulations image-functa,
+    image-gem, image-tiny-functa, image-tiny-hypernetwork."""
+    background: str = "white"
+    """Colour that transparent pixels are laid over: white, black, or one like #808080; kept with the field."""
+
+
+@dataclass
+class VoxelConfig(TrainingConfig):
+    """How solids are learned."""
+
+    fill: Literal["solid", "enclosed"] = "solid"
+    """What open meshes become: what rays from six sides find inside, or only what their cells enclose."""
+    preset: str = "voxel-tiny"
+    """voxel-tiny, voxel-s, voxel-l; of other modulations voxel-tiny-functa, voxel-tiny-hypernetwork."""
