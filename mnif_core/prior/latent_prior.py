@@ -166,11 +166,11 @@ class LatentPrior(nn.Module):
         chain = self.schedule.respaced(timesteps)
         start = normal()
         if sampler == "ddpm":
-            state = sample_ddpm(denoise, start, chain, normal)[-1]
+            state = sample_ddpm(denoise, start, chain, normal)
         elif sampler == "ddim":
-            state = sample_ddim(denoise, start, chain)[-1]
+            state = sample_ddim(denoise, start, chain)
         else:
-            state = sample_dpm_solver_pp_2m(denoise, start, chain)[-1]
+            state = sample_dpm_solver_pp_2m(denoise, start, chain)
         return self.mean + self.std * state
 
     def _require_fitted(self) -> None:
