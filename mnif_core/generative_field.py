@@ -118,7 +118,7 @@ class GenerativeField:
 
         Args:
             count: how many.
-            seed: same seed, same device, same result; none for a fresh draw.
+            seed: same seed, same device, same result. None: a fresh draw.
             sampler: `dpm++`, `ddim` or `ddpm` for reverse diffusion, `neighbours` for Eq. 11.
             steps: of reverse diffusion.
             **decode: handed to `decode`.

@@ -18,7 +18,7 @@ from mnif_core.data.scene_folders import list_instances, split_views
 from mnif_core.errors import DataError
 from mnif_core.rendering.cameras import CameraReading
 
-HALF_EXTENT = 0.6  # the box of an SRN object has unit diagonal
+HALF_EXTENT = 0.6  # world units: the box of an SRN object has unit diagonal
 NAMED = 8  # instances that an error lists
 
 

@@ -17,7 +17,7 @@ class FitScene(FieldCommand):
     transforms_train.json, or such a file. The object is at the origin, z up, as far from its cameras as the run's;
     see --axes, --normalise and --scale."""
     views: tuple[int, ...] = ()
-    """How many views to fit, evenly spread; several numbers give a table. None for all that are not held out."""
+    """How many views to fit, evenly spread; several numbers give a table. None: all that are not held out."""
     held_out: int = 3
     """Views of each object, evenly spread, that only judge."""
     weight_steps: int = 100
@@ -31,7 +31,7 @@ class FitScene(FieldCommand):
     normalise: bool = False
     """Move the point that the cameras look at to the origin, and the cameras as far from it as the run's."""
     name: str | None = None
-    """What to call the object, where there is one; none for the name of its folder."""
+    """What to call the object, where there is one. None: the name of its folder."""
     replace: bool = False
     """Replace what was fitted before under the same name."""
     seed: int = 0
@@ -41,13 +41,13 @@ class FitScene(FieldCommand):
         """Do it."""
         from mnif_core.data.posed_views import read_posed_views
         from mnif_core.rendering.cameras import CameraReading
-        from mnif_core.unseen.scene_fitting import SceneFitting, signal_of_scenes
+        from mnif_core.unseen.scene_fitting import SceneFitConfig, signal_of_scenes
         from mnif_core.unseen.scene_study import fit_objects
 
         field = self.load()
         reading = CameraReading.of(self.axes, self.normalise, signal_of_scenes(field).camera_distance)
         objects = [read_posed_views(path, reading).scaled(self.scale) for path in self.images]
-        fitting = SceneFitting(weight_steps=self.weight_steps, seed=self.seed)
+        fitting = SceneFitConfig(weight_steps=self.weight_steps, seed=self.seed)
         fit_objects(
             field,
             field_folder(self.run),

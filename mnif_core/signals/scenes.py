@@ -1,6 +1,6 @@
 """Radiance fields seen by pinhole cameras: coordinates [x, y, z] -> [red, green, blue, density] (paper A.2.3).
 
-Shape letters: s scenes, r rays of a scene, n samples on a ray, v views.
+Shape letters: s scenes, r rays of a scene, z samples along a ray, v views.
 """
 
 import math
@@ -14,7 +14,7 @@ from torch import Tensor
 from mnif_core.files.stored_config import Between, NotNegative, Pixels, Positive
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.rendering.cameras import CameraReading, look_at_origin_opengl, pixel_directions
-from mnif_core.rendering.losses import RayError
+from mnif_core.rendering.losses import RenderingLoss
 from mnif_core.rendering.occupancy import Occupancy
 from mnif_core.rendering.volume import (
     RenderedRays,
@@ -92,10 +92,10 @@ class SceneSignal:
             networks: one per scene.
             origins: `[s, r, 3]` in scene coordinates.
             directions: `[s, r, 3]`, z = -1 in the camera, so that depths are z-depths.
-            jitter: `[s, r, n]` numbers in [0, 1) for stratified depths; none for even spacing.
+            jitter: `[s, r, z]` numbers in [0, 1) for stratified depths. None: even spacing.
 
         Returns:
-            Colours `[s, r, 3]` (about [0, 1], not clamped), accumulation, z-depth `[s, r]` and weights `[s, r, n]`.
+            Colours `[s, r, 3]` (about [0, 1], not clamped), accumulation, z-depth `[s, r]` and weights `[s, r, z]`.
         """
         depths, points = self._samples(origins, directions, jitter)
         values = networks(points.flatten(1, 2)).unflatten(1, depths.shape[1:])
@@ -111,14 +111,14 @@ class SceneSignal:
             origins: `[s, r, 3]` in scene coordinates.
             directions: `[s, r, 3]`, z = -1 in the camera.
             colors: wanted `[s, r, 3]`, in [0, 1].
-            jitter: `[s, r, n]` numbers in [0, 1) for stratified depths; none for even spacing.
+            jitter: `[s, r, z]` numbers in [0, 1) for stratified depths. None: even spacing.
 
         Returns:
             The error of each scene `[s]`, and the colours rendered `[s, r, 3]`, without a graph.
         """
         depths, points = self._samples(origins, directions, jitter)
         distances = sample_distances(depths, directions.norm(dim=-1))
-        criterion = RayError(colors, distances, DENSITIES[self.density], SLOPES[self.density])
+        criterion = RenderingLoss(colors, distances, DENSITIES[self.density], SLOPES[self.density])
         return networks.loss(points.flatten(1, 2), criterion), criterion.rendered
 
     def depth_range(self, origins: Tensor) -> tuple[Tensor, Tensor]:
@@ -128,14 +128,14 @@ class SceneSignal:
         return near, torch.maximum(self.far + shift, near + NEAREST)
 
     def _samples(self, origins: Tensor, directions: Tensor, jitter: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Depths `[..., n]` and points `[..., n, 3]` on rays `[..., 3]`."""
+        """Depths `[..., z]` and points `[..., z, 3]` on rays `[..., 3]`."""
         depths = sample_depths(*self.depth_range(origins), self.samples_per_ray, jitter)
         return depths, origins.unsqueeze(-2) + directions.unsqueeze(-2) * depths.unsqueeze(-1)
 
     def _composite(
         self, values: Tensor, depths: Tensor, directions: Tensor, filled: Tensor | None = None
     ) -> RenderedRays:
-        """Compose values `[..., n, 4]` at `depths` `[..., n]`; where `filled` `[..., n]` is false there is nothing."""
+        """Compose values `[..., z, 4]` at `depths` `[..., z]`; where `filled` `[..., z]` is false there is nothing."""
         density = DENSITIES[self.density](values[..., 3])
         if filled is not None:
             density = density * filled
@@ -232,9 +232,9 @@ class SceneSignal:
         Args:
             networks: one per scene.
             camera_to_world: `[3, 4]`, OpenGL axes.
-            intrinsics: `[4]` fx, fy, cx, cy in pixels; none for the data's, scaled to the height asked for.
-            height: rows; none for the data's.
-            width: columns; none for the data's.
+            intrinsics: `[4]` fx, fy, cx, cy in pixels. None: the data's, scaled to the height asked for.
+            height: rows. None: the data's.
+            width: columns. None: the data's.
             rays_per_chunk: rays evaluated at once over all scenes, which bounds memory.
             occupancies: of each scene, to leave out empty space; none to evaluate every sample.
 

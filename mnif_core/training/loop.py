@@ -11,7 +11,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from mnif_core.training.stages import Stage
 
-SHOW_EVERY = 10
+SHOW_EVERY = 10  # steps between updates of the progress line
 
 
 def run_stage(

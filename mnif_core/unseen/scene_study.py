@@ -16,10 +16,10 @@ from mnif_core.data.scene_folders import split_views
 from mnif_core.errors import ConfigError, DataError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.sheets import arrange, save_png
-from mnif_core.unseen.saved_scenes import StoredScene, add_fitted, checked_name
+from mnif_core.unseen.saved_scenes import SavedScene, checked_name, save_scene
 from mnif_core.unseen.scene_fitting import (
-    FittedScene,
-    SceneFitting,
+    SceneFit,
+    SceneFitConfig,
     TargetViews,
     find_scene,
     mean_psnr,
@@ -29,7 +29,7 @@ from mnif_core.unseen.scene_fitting import (
 
 
 @dataclass(frozen=True)
-class Fitted:
+class StudyResult:
     """One object fitted to some of its views, beside the training scene that matches the same views best.
 
     Attributes:
@@ -39,7 +39,7 @@ class Fitted:
     """
 
     views: int
-    scene: FittedScene
+    scene: SceneFit
     nearest: Tensor
 
     @property
@@ -53,14 +53,14 @@ def study_objects(
     objects: Sequence[PosedViews],
     counts: Sequence[int],
     held_out: int,
-    fitting: SceneFitting,
-) -> list[list[Fitted]]:
+    fitting: SceneFitConfig,
+) -> list[list[StudyResult]]:
     """Fit every object to every number of views, evenly spread over those that are not held out.
 
     Args:
         field: of scenes.
         objects: in the field's world.
-        counts: numbers of views; none for all.
+        counts: numbers of views. None: all.
         held_out: views of each object to judge by.
         fitting: how.
 
@@ -86,12 +86,12 @@ def study_objects(
         for count in wanted:
             spread = ((torch.arange(count) + 0.5) * len(rest) / count).long()
             jobs.append((target, rest[spread], held))
-    found: dict[int, list[Fitted]] = {id(target): [] for target in targets}
+    found: dict[int, list[StudyResult]] = {id(target): [] for target in targets}
     for target, views, held in track(jobs, "Fitting"):
         scene = find_scene(field, target, views, held, fitting)
         nearest = field.latents[nearest_training_scene(field, target, views)]
         shown = target.rendered(field.instance(nearest), held if len(held) else views).cpu()
-        found[id(target)].append(Fitted(len(views), scene, shown))
+        found[id(target)].append(StudyResult(len(views), scene, shown))
     return list(found.values())
 
 
@@ -111,7 +111,7 @@ def fit_objects(
     objects: Sequence[PosedViews],
     counts: Sequence[int],
     held_out: int,
-    fitting: SceneFitting,
+    fitting: SceneFitConfig,
     name: str | None,
     replace: bool,
     sheet: Path,
@@ -122,10 +122,10 @@ def fit_objects(
         field: of scenes.
         folder: of the field.
         objects: in the field's world.
-        counts: numbers of views to fit; none for all that are not held out.
+        counts: numbers of views to fit. None: all that are not held out.
         held_out: views of each object to judge by.
         fitting: how.
-        name: of the object, where there is one; none for its own.
+        name: of the object, where there is one. None: its own.
         replace: scenes fitted before under the same name.
         sheet: picture to write: for every object a view, what each number of views makes of it, and what the nearest
             training scene shows.
@@ -147,11 +147,11 @@ def fit_objects(
     for called, each in zip(names, results, strict=True):
         best = each[-1].scene
         own = (best.networks.weights, best.networks.biases) if fitting.weight_steps else ((), ())
-        path = add_fitted(folder, StoredScene(called, best.latent, *own), field.latents, replace)
+        path = save_scene(folder, SavedScene(called, best.latent, *own), field.latents, replace)
         print(f"added {called} from {each[-1].views} views: {path}", flush=True)
 
 
-def _table(results: Sequence[Sequence[Fitted]], held_out: int) -> Table:
+def _table(results: Sequence[Sequence[StudyResult]], held_out: int) -> Table:
     what = f"{held_out} held-out views" if held_out else "the fitted views"
     table = Table(title=f"{len(results)} unseen objects, mean PSNR over {what}, dB")
     for column in ("views", "fitted", "nearest training scene", "gain"):

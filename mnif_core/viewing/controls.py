@@ -8,8 +8,8 @@ import viser
 
 from mnif_core.generative_field import GenerativeField
 from mnif_core.viewing.buttons import add_buttons
+from mnif_core.viewing.display import NOUNS
 from mnif_core.viewing.selection import DIRECTIONS, SAMPLERS, Selection, Source
-from mnif_core.viewing.stage import NOUNS
 
 SPREAD = 3.0  # standard deviations along a principal direction that a slider spans to either side
 UNTRAINED_PRIOR_STEPS = 1000

@@ -7,10 +7,10 @@ import viser
 from mnif_core.errors import ConfigError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.signals.voxels import VoxelSignal
+from mnif_core.viewing.display import NOUNS
 from mnif_core.viewing.markup import plain
 from mnif_core.viewing.page_stages import LiveStage, MeshStage, PageStage
 from mnif_core.viewing.selection import NONE_FITTED, Fitted, Selection
-from mnif_core.viewing.stage import NOUNS
 from mnif_core.viewing.steering import Steering
 
 

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from mnif_core.sheets import pictures_of
 from mnif_core.signals.voxels import VoxelSignal
+from mnif_core.viewing.display import Display
 from mnif_core.viewing.selection import Selection, latent_of, networks_of
-from mnif_core.viewing.stage import Stage
 
 SIDE, CELLS = 64, 32  # resolution of pictures in pixels, of solids in cells
 KEPT = 1024  # pictures in memory, the least recently seen left out
@@ -39,7 +39,7 @@ class Thumbnails:
     for the moment of mixing an instance's network, and rests in between while the field trains.
     """
 
-    def __init__(self, stage: Stage, ready: Callable[[], None]) -> None:
+    def __init__(self, stage: Display, ready: Callable[[], None]) -> None:
         self._stage, self._ready = stage, ready
         self._wanted: tuple[Selection, ...] = ()
         self._made: OrderedDict[Selection, Thumbnail] = OrderedDict()

@@ -12,7 +12,7 @@ from mnif_core.viewing.selection import Fitted, Selection
 NOUNS = {"image": "image", "voxel": "solid", "scene": "scene"}  # what instances are called, by kind of signal
 
 
-class Stage(Protocol):
+class Display(Protocol):
     """Shows one instance at a time, of a field that may still be in training."""
 
     def field(self) -> GenerativeField:
