@@ -30,6 +30,15 @@ Shapes are written `[scenes, points, 3]`, or by letters that mean the same in al
     t  triangles of a mesh; u vertices
     j  things looked up one by one: directions, hits, places in a texture, pairs
 
+From latents to values:
+
+    >>> import torch
+    >>> from mnif_core import MixtureConfig, MixtureSiren
+    >>> mixture = MixtureSiren(MixtureConfig(in_dim=2, out_dim=3, hidden_layers=2, width=16, num_bases=8, latent_dim=4))
+    >>> networks = mixture.instance(torch.zeros(5, 4))
+    >>> networks(torch.zeros(5, 100, 2)).shape
+    torch.Size([5, 100, 3])
+
 CPU kernels cut s into tiles of g and p into c; `networks.kernels.cpu.tiling` has the letters of their parts.
 """
 

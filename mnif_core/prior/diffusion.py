@@ -81,7 +81,11 @@ class NoiseSchedule:
 
 
 def spread_timesteps(total: int, count: int) -> Tensor:
-    """`count` of `total` timesteps, evenly with both ends included."""
+    """`count` of `total` timesteps, evenly with both ends included.
+
+    >>> spread_timesteps(1000, 4).tolist()
+    [0, 333, 666, 999]
+    """
     return torch.linspace(0, total - 1, count, dtype=torch.float64).round().long()
 
 

@@ -51,7 +51,16 @@ class PriorConfig:
 
 
 class LatentPrior(nn.Module):
-    """Diffusion over standardised latents. Training moves `denoiser`; sampling uses its EMA, `averaged`."""
+    """Diffusion over standardised latents. Training moves `denoiser`; sampling uses its EMA, `averaged`.
+
+    >>> latents = torch.randn(100, 6)
+    >>> prior = LatentPrior(PriorConfig(latent_dim=6, width=32, blocks=2))
+    >>> prior.fit_statistics(latents)
+    >>> prior.loss(latents).backward()
+    >>> prior.update_ema()
+    >>> prior.sample(3, sampler="ddim", steps=10).shape
+    torch.Size([3, 6])
+    """
 
     mean: Tensor
     std: Tensor
