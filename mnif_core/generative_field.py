@@ -42,6 +42,14 @@ class GenerativeField:
         prior: p(phi), or none before stage 2.
         names: of the training instances, in the order of `latents`.
         fitter: how latents of unseen instances are found, or none where that needs more than values at points.
+
+    >>> import torch
+    >>> from mnif_core import MixtureConfig, MixtureSiren
+    >>> from mnif_core.signals.images import ImageSignal
+    >>> mixture = MixtureSiren(MixtureConfig(in_dim=2, out_dim=3, hidden_layers=1, width=16, num_bases=4, latent_dim=6))
+    >>> field = GenerativeField(mixture, torch.randn(5, 6), ImageSignal(height=8, width=8))
+    >>> field.interpolate(field.latents[0], field.latents[1], count=3).shape
+    torch.Size([3, 8, 8, 3])
     """
 
     def __init__(
@@ -118,7 +126,7 @@ class GenerativeField:
 
         Args:
             count: how many.
-            seed: same seed, same device, same result; none for a fresh draw.
+            seed: same seed, same device, same result. None: a fresh draw.
             sampler: `dpm++`, `ddim` or `ddpm` for reverse diffusion, `neighbours` for Eq. 11.
             steps: of reverse diffusion.
             **decode: handed to `decode`.

@@ -42,8 +42,8 @@ def import_official(folder: Path, epoch: int | None = None, w0: float | None = N
 
     Args:
         folder: holds `stage1`, or is a stage-1 folder itself; then the field has no prior.
-        epoch: of stage 1; none for the last.
-        w0: frequency scale; none for the one in `config.yaml`.
+        epoch: of stage 1. None: the last.
+        w0: frequency scale. None: the one in `config.yaml`.
 
     Raises:
         CheckpointError: a file is missing, not plain tensors, or holds other tensors than expected.
@@ -164,7 +164,7 @@ def _mixture(path: Path, weights: dict[str, Tensor], w0: float, latent_dim: int)
 
 
 def _fitter(path: Path, weights: dict[str, Tensor], config: MixtureConfig) -> LatentFitter | None:
-    """The learned inner rates per instance; none for scenes, and for runs without learned rates."""
+    """The learned inner rates per instance. None: scenes, and runs without learned rates."""
     rates = weights.get("meta_sgd_lrs.meta_sgd_lrs")
     if rates is None:
         return None

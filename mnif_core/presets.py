@@ -38,7 +38,7 @@ class StageConfig:
     warmup_steps: int = 0
     """Steps of linear warm-up; the paper has none."""
     clip_norm: float | None = None
-    """Largest norm of the gradient of all weights together; none for no bound, as in the paper."""
+    """Largest norm of the gradient of all weights together. None: no bound, as in the paper."""
 
     def steps(self, instances: int) -> int:
         """Steps in the stage, for a number of training instances."""
@@ -59,7 +59,7 @@ class Preset:
     resolution: int = 64
     """Side of an image in pixels, of a grid in cells, of a view in pixels."""
     points: int | None = None
-    """Points of an instance in a step of stage 1, drawn anew; none for all."""
+    """Points of an instance in a step of stage 1, drawn anew. None: all."""
     latent_rate: float = 1e-4
     """Learning rate of the latent table (auto-decoding)."""
     orthogonality: float = 0.0

@@ -20,7 +20,7 @@ def tiles(field: GenerativeField, latents: Tensor, resolution: int | None = None
     Args:
         field: what they are latents of.
         latents: `[n, h]`.
-        resolution: side of images and views in pixels, of grids in cells; none for the data's.
+        resolution: side of images and views in pixels, of grids in cells. None: the data's.
     """
     return field.signal.draw(field.instance(latents), resolution).pictures
 

@@ -11,7 +11,7 @@ from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
 from mnif_core.signals.scene_rays import DENSITIES
 from mnif_core.signals.scenes import SceneSignal
-from mnif_core.unseen.saved_scenes import StoredScene
+from mnif_core.unseen.saved_scenes import SavedScene
 from mnif_nerfstudio.shown_network import ShownNetwork
 
 
@@ -37,7 +37,7 @@ class MnifField(Field):
         self.latents = LatentTable(self.mixture.mean_latent(), num_scenes, latent_std)
         self.latent_std = latent_std
         self.register_buffer("shown_latent", self.mixture.mean_latent()[None], persistent=False)
-        self.shown_fitted: StoredScene | None = None
+        self.shown_fitted: SavedScene | None = None
         self.shown_network = ShownNetwork(self)
 
     @torch.no_grad()

@@ -22,7 +22,7 @@ from mnif_core.presets import NERF_S
 from mnif_core.prior.latent_prior import LatentPrior
 from mnif_core.rendering.occupancy import Occupancy
 from mnif_core.signals.scenes import SceneSignal
-from mnif_core.unseen.saved_scenes import FittedScenes
+from mnif_core.unseen.saved_scenes import SavedScenes
 from mnif_core.viewing.selection import Selection, base_latent, latent_of
 from mnif_nerfstudio.field import MnifField
 from mnif_nerfstudio.preset_options import mixture_of, model_options, prior_of, signal_of
@@ -73,7 +73,7 @@ class MnifModelConfig(ModelConfig):
     prior_prediction: Literal["x0", "epsilon", "v"] = PAPER["prior_prediction"]
     """What the prior's network predicts."""
     prior_ema_decay: float = PAPER["prior_ema_decay"]
-    """Decay of the averaged prior weights that sampling uses."""
+    """Decay of the EMA of the prior's weights, which sampling uses."""
     implementation: Implementation = "auto"
     """What evaluates the networks: plain torch, fused Triton kernels, or tiny-cuda-nn (for rendering; training as with
     auto); auto takes what is fastest."""
@@ -137,9 +137,9 @@ class MnifModel(Model):
         return self.prior.is_trained
 
     @property
-    def fitted(self) -> FittedScenes:
+    def fitted(self) -> SavedScenes:
         """Scenes that `mnif fit-scene` has added to the run."""
-        return FittedScenes(self.field_folder, self.latents)
+        return SavedScenes(self.field_folder, self.latents)
 
     def get_param_groups(self) -> dict[str, list[Parameter]]:
         """Bases (with the projection), latents, and the prior's denoiser."""

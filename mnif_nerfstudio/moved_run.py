@@ -22,7 +22,7 @@ def folder_with(name: Path | str) -> Path | None:
 
 
 def data_folder(recorded: Path | None) -> Path | None:
-    """Where the environment variable MNIF_DATA says that a run's data are, or `recorded`; none for the demo set.
+    """Where the environment variable MNIF_DATA says that a run's data are, or `recorded`. None: the demo set.
 
     Raises:
         DataError: there is no such folder.

@@ -168,7 +168,7 @@ class MnifPipeline(VanillaPipeline):
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes
     ) -> list[TrainingCallback]:
-        """After each step, keep the shown scene and the prior's averaged weights current."""
+        """After each step, keep the shown scene and the prior's EMA weights current."""
 
         def after(step: int) -> None:
             if self.in_prior_stage(step):

@@ -17,7 +17,7 @@ from mnif_nerfstudio.datamanager import HeldOutViews
 if TYPE_CHECKING:
     from mnif_nerfstudio.pipeline import MnifPipeline
 
-EVALUATED_VIEWS = 512
+EVALUATED_VIEWS = 512  # at most, for the report's PSNR
 SAMPLES, SAMPLE_VIEWS = 16, 4
 PAIRS_PER_ROW, PAIR_ROWS = 8, 3
 

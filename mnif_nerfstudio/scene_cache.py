@@ -31,8 +31,8 @@ from mnif_core.rendering.cameras import CameraReading
 
 FORMAT = 4
 HEAD = 128  # bytes of an array file before its values
-BACKGROUND = 250  # a pixel whose channels all reach this is background
-THREADS = 4
+BACKGROUND = 250  # of 255: a pixel whose channels all reach this is background
+THREADS = 4  # that decode pictures
 AHEAD = 64  # pictures decoded before they are written: bounds memory
 
 

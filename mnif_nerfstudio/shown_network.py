@@ -9,7 +9,7 @@ from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.networks.mixture import MixtureSiren
 from mnif_core.rendering.occupancy import Occupancy
 from mnif_core.signals.scenes import WORTHWHILE, SceneSignal
-from mnif_core.unseen.saved_scenes import StoredScene
+from mnif_core.unseen.saved_scenes import SavedScene
 
 
 class ShowingField(Protocol):
@@ -18,7 +18,7 @@ class ShowingField(Protocol):
     mixture: MixtureSiren
     signal: SceneSignal
     shown_latent: Tensor
-    shown_fitted: StoredScene | None
+    shown_fitted: SavedScene | None
 
     def networks(self, latents: Tensor) -> InstanceNetworks:
         """One network per latent `[scenes, h]`."""
@@ -34,7 +34,7 @@ class ShownNetwork:
     def __init__(self, field: ShowingField) -> None:
         self._field = field
         self._latent: Tensor | None = None
-        self._fitted: StoredScene | None = None
+        self._fitted: SavedScene | None = None
         self._writes: tuple[int, ...] | None = None
         self._networks: InstanceNetworks | None = None
         self._occupancy: Occupancy | None = None

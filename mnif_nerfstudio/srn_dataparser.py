@@ -19,7 +19,7 @@ from mnif_core.errors import DataError
 from mnif_core.rendering.cameras import CameraReading
 from mnif_nerfstudio.one_line_errors import errors_in_one_line
 
-HALF_EXTENT = 0.6  # the box of an SRN object has unit diagonal
+HALF_EXTENT = 0.6  # world units: the box of an SRN object has unit diagonal
 NAMED = 8  # instances that an error lists
 
 

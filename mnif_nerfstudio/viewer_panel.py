@@ -57,7 +57,7 @@ class Connection(ViewerControl):
 
 
 class NerfstudioStage:
-    """nerfstudio's viewer and the model that it renders, as `mnif_core.viewing.stage.Stage` asks."""
+    """nerfstudio's viewer and the model that it renders, as `mnif_core.viewing.display.Display` asks."""
 
     def __init__(self, model: MnifModel, data: MultiSceneDataManager) -> None:
         self.model, self._data = model, data
@@ -65,30 +65,30 @@ class NerfstudioStage:
         self._drawn: int | None = -1  # nerfstudio draws first, so the panel redraws whatever it shows
 
     def field(self) -> GenerativeField:
-        """See `Stage`."""
+        """See `Display`."""
         return self.model.generative_field()
 
     @property
     def fitted(self) -> Fitted:
-        """See `Stage`."""
+        """See `Display`."""
         return self.model.fitted
 
     def version(self, selection: Selection) -> int:
-        """See `Stage`. Only samples depend on the prior."""
+        """See `Display`. Only samples depend on the prior."""
         model = self.model
         return model.fit_updates + (model.prior_updates if selection.source == "sample" else 0)
 
     def held(self) -> AbstractContextManager[object]:
-        """See `Stage`."""
+        """See `Display`."""
         lock = self.viewer.train_lock if self.viewer is not None else None
         return lock or contextlib.nullcontext()
 
     def watched(self) -> bool:
-        """See `Stage`."""
+        """See `Display`."""
         return self.viewer is not None and bool(self.viewer.viser_server.get_clients())
 
     def show(self, selection: Selection, latent: Tensor, wanted: Callable[[], bool]) -> bool:
-        """See `Stage`."""
+        """See `Display`."""
         assert self.viewer is not None
         with self.held():
             if not wanted():

@@ -16,14 +16,14 @@ class Evaluate:
     run: Positional[Path]
     """A run's folder, or the field folder in it."""
     data: Path | None = None
-    """The data that the run was trained on; none for the demo set."""
+    """The data that the run was trained on. None: the demo set."""
     test_data: Path | None = None
-    """Test instances that lie apart; none for those of --data that the run held out, or the test split of scenes."""
+    """Test instances that lie apart. None: those of --data that the run held out, or the test split of scenes."""
     inception: Path | None = None
-    """Weights of the Inception network that FID is defined with; none for a network whose weights are installed, and
+    """Weights of the Inception network that FID is defined with. None: a network whose weights are installed, and
     whose scores are not FID."""
     output: Path | None = None
-    """Folder to write to; none for the run's."""
+    """Folder to write to. None: the run's."""
     skip_bad: bool = False
     """Leave unreadable files out, as in training."""
     device: Device = "auto"
@@ -58,7 +58,7 @@ class Efficiency:
     runs: Positional[tuple[Path, ...]] = ()
     """Runs to measure too."""
     output: Path | None = None
-    """JSON to write; none for the table alone."""
+    """JSON to write. None: the table alone."""
     device: Device = "auto"
     """Where to measure."""
 
@@ -79,9 +79,9 @@ class ImportOfficial:
     output: Path
     """Folder to write the field to."""
     epoch: int | None = None
-    """Of stage 1; none for the last."""
+    """Of stage 1. None: the last."""
     w0: float | None = None
-    """Frequency scale; none for the one in config.yaml."""
+    """Frequency scale. None: the one in config.yaml."""
 
     def run_command(self) -> None:
         """Do it."""

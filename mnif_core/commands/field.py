@@ -33,7 +33,7 @@ class FieldCommand:
     run: Positional[Path]
     """A run's folder, or the field folder in it."""
     output: Path | None = None
-    """PNG to write; none for a name in the run's folder."""
+    """PNG to write. None: a name in the run's folder."""
     device: Device = "auto"
     """Where to compute."""
     implementation: Implementation = "auto"

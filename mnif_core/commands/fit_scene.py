@@ -19,7 +19,7 @@ class FitScene(FieldCommand):
     transforms_train.json, or such a file. The object is at the origin, z up, as far from its cameras as the run's;
     see --axes, --normalise and --scale."""
     views: tuple[int, ...] = ()
-    """How many views to fit, evenly spread; several numbers give a table. None for all that are not held out."""
+    """How many views to fit, evenly spread; several numbers give a table. None: all that are not held out."""
     held_out: int = 3
     """Views of each object, evenly spread, that only judge."""
     weight_steps: int = 100
@@ -33,7 +33,7 @@ class FitScene(FieldCommand):
     normalise: bool = False
     """Move the point that the cameras look at to the origin, and the cameras as far from it as the run's."""
     name: str | None = None
-    """What to call the object, where there is one; none for the name of its folder."""
+    """What to call the object, where there is one. None: the name of its folder."""
     replace: bool = False
     """Replace what was fitted before under the same name."""
     seed: int = 0
@@ -44,8 +44,8 @@ class FitScene(FieldCommand):
         from mnif_core.data.posed_views import read_posed_views
         from mnif_core.rendering.cameras import CameraReading
         from mnif_core.sheets import arrange, save_png
-        from mnif_core.unseen.saved_scenes import add_fitted
-        from mnif_core.unseen.scene_fitting import SceneFitting, signal_of_scenes
+        from mnif_core.unseen.saved_scenes import save_scene
+        from mnif_core.unseen.scene_fitting import SceneFitConfig, signal_of_scenes
         from mnif_core.unseen.scene_study import (
             StudyConfig,
             mean_scores,
@@ -59,7 +59,7 @@ class FitScene(FieldCommand):
         reading = CameraReading.of(self.axes, self.normalise, signal_of_scenes(field).camera_distance)
         objects = [read_posed_views(path, reading).scaled(self.scale) for path in self.images]
         names = scene_names(folder, objects, self.name, self.replace)
-        fitting = SceneFitting(weight_steps=self.weight_steps, seed=self.seed)
+        fitting = SceneFitConfig(weight_steps=self.weight_steps, seed=self.seed)
         results = study_objects(field, objects, StudyConfig(self.views, self.held_out, fitting))
         Console().print(self._table(len(results), mean_scores(results)))
         rows = study_pictures(results)
@@ -68,7 +68,7 @@ class FitScene(FieldCommand):
         print(f"views, fits and nearest training scenes on {path}", flush=True)
         for name, each in zip(names, results, strict=True):
             scene = stored_scene(name, each[-1].scene, own_weights=bool(self.weight_steps))
-            path = add_fitted(folder, scene, field.latents, self.replace)
+            path = save_scene(folder, scene, field.latents, self.replace)
             print(f"added {name} from {each[-1].views} views: {path}", flush=True)
 
     def _table(self, objects: int, scores: list[tuple[int, float, float]]) -> Table:

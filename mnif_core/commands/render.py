@@ -19,7 +19,7 @@ class RenderScenes:
     """Folder to write to: <name of the meshes' folder>_train/ appears in it."""
     settings: Annotated[RenderSettings, OmitArgPrefixes] = field(default_factory=RenderSettings)
     workers: int | None = None
-    """Processes; none for one a core."""
+    """Processes. None: one a core."""
 
     def run_command(self) -> None:
         """Do it."""

@@ -22,7 +22,7 @@ class Sample(FieldCommand):
     truncation: float = 1.0
     """Share of each sample's distance to the mean of the training latents that is kept: 1 all, 0 the mean itself."""
     resolution: int | None = None
-    """Side in pixels or cells; none for the data's."""
+    """Side in pixels or cells. None: the data's."""
 
     def run_command(self) -> None:
         """Do it."""
@@ -46,7 +46,7 @@ class Interpolate(FieldCommand):
     views: int = 1
     """Of scenes: cameras, a grid for each (Fig. 8: 9)."""
     resolution: int | None = None
-    """Side in pixels or cells; none for the data's."""
+    """Side in pixels or cells. None: the data's."""
 
     def run_command(self) -> None:
         """Do it."""
@@ -61,7 +61,7 @@ class Reconstruct(FieldCommand):
     """Find latents of unseen images, solids or scenes, and show each beside its reconstruction."""
 
     data: Path | None = None
-    """As for training (scenes: a folder in SRN layout); none for the demo set."""
+    """As for training (scenes: a folder in SRN layout). None: the demo set."""
     count: int = 64
     """How many instances at most, from the first."""
     skip_bad: bool = False

@@ -11,7 +11,7 @@ class TrainingData:
     """What every kind of training learns from."""
 
     data: Path | None = None
-    """What to learn from; none for the bundled demo set."""
+    """What to learn from. None: the bundled demo set."""
 
 
 @dataclass

@@ -29,13 +29,13 @@ class View:
 
     def run_command(self) -> None:
         """Serve until interrupted."""
-        from mnif_core.unseen.saved_scenes import FittedScenes
+        from mnif_core.unseen.saved_scenes import SavedScenes
         from mnif_core.viewing.page import open_page
         from mnif_core.viewing.selection import Selection, base_latent
 
         selection = Selection.parse(self.show)
         field = load_field(self.run, self.device)
-        fitted = FittedScenes(field_folder(self.run), field.latents)
+        fitted = SavedScenes(field_folder(self.run), field.latents)
         base_latent(field, selection, fitted)  # says in one line if there is no such instance
         server = open_page(field, str(self.run), selection, self.host, self.port, fitted)
         print(f"{self.run} at http://{self.host}:{self.port}; Ctrl-C ends", flush=True)

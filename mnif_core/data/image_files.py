@@ -26,7 +26,7 @@ def load_images(data: Any, size: int, skip_bad: bool = False, background: str = 
     Args:
         data: a folder (searched with all below it), an `.npz` or `.npy` file with one array
             `[n, height, width(, 1 or 3)]` or `[n, 1 or 3, height, width]` (see `as_bytes` for its types), a data set
-            object as of torchvision (items are images, or tuples that begin with one), or none for the bundled
+            object as of torchvision (items are images, or tuples that begin with one), or None for the bundled
             photographs.
         size: height and width in pixels.
         skip_bad: leave unreadable images out and say how many, instead of stopping at the first.

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mnif_core.errors import DataError
 from mnif_core.files.picture_files import decode
 
-WHITE = 255
+WHITE = 255  # of 8 bits
 
 
 def decode_view(picture: Path, mask: Path | None) -> NDArray[np.uint8]:

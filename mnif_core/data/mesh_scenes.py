@@ -80,8 +80,8 @@ def render_meshes(
     Args:
         meshes: searched with all below it.
         output: a new folder, or one that a call with the same settings has begun.
-        settings: none for the defaults.
-        workers: processes; none for one a core.
+        settings: of the pictures. None: the defaults.
+        workers: processes. None: one a core.
 
     Raises:
         ConfigError: `output` was begun with other settings.

@@ -18,7 +18,7 @@ def read_observations(signal: Signal, data: Any, skip_bad: bool = False) -> Obse
 
     Args:
         signal: of a field, or what one is going to have.
-        data: as the reader of the kind takes it; none for the demo set.
+        data: as the reader of the kind takes it. None: the demo set.
         skip_bad: leave unreadable files out instead of stopping.
 
     Raises:

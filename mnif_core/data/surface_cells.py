@@ -1,7 +1,7 @@
 """Cells of a grid that a triangle mesh crosses, exactly.
 
 A triangle and a cell share a point if the triangle's plane meets the cell and their shadows on the three coordinate
-planes overlap (Schwarz and Seidel 2010). Shape letters: t triangles, c candidate pairs of a triangle and a cell.
+planes overlap (Schwarz and Seidel 2010). Shape letters: t triangles, j candidate pairs of a triangle and a cell.
 """
 
 from collections.abc import Iterator
@@ -68,7 +68,7 @@ def _bounds(triangles: Array) -> tuple[Array, Array]:
 
 
 def _candidates(first: Cells, sides: Cells) -> tuple[Cells, Cells]:
-    """All cells of boxes that begin at `first` `[t, 3]` and have `sides` `[t, 3]`: box number `[c]`, cell `[c, 3]`."""
+    """All cells of boxes that begin at `first` `[t, 3]` and have `sides` `[t, 3]`: box number `[j]`, cell `[j, 3]`."""
     counts = sides[:, 0] * sides[:, 1] * sides[:, 2]
     which = np.repeat(np.arange(len(first)), counts)
     within = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -99,7 +99,7 @@ class _Tests:
                 self.shadows.append(_half_space(plane, inward, triangles[:, edge][:, plane]))
 
     def meet(self, which: Cells, cells: Cells) -> NDArray[np.bool_]:
-        """Whether triangles `[c]` meet `cells` `[c, 3]`."""
+        """Whether triangles `[j]` meet `cells` `[j, 3]`."""
         left = np.arange(len(which))
         for tests in (self.planes, self.shadows):  # few pairs are left for the nine tests of shadows
             at = tuple(cells[left, axis] for axis in range(3))

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-POINTS = 16384
+POINTS = 16384  # of each shape
 ANYWHERE = 4096  # of them in the whole cube: near the surface alone, a field may fill empty space with crumbs
 
 

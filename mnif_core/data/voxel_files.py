@@ -23,8 +23,8 @@ from mnif_core.signals.voxels import VoxelObservations, VoxelSignal
 
 MESHES = {".obj", ".ply", ".stl", ".glb", ".gltf", ".off", ".3mf", ".dae"}
 GRIDS = {".binvox", ".npz", ".npy"}
-IM_NET_RESOLUTION = 256
-DEMO_CARS = 160
+IM_NET_RESOLUTION = 256  # cells along a side
+DEMO_CARS = 160  # instances
 UNPACKED = 1100  # bytes that one packed by hdf5 may become: a little more than the best that its packing does
 
 
@@ -34,7 +34,7 @@ def load_voxels(data: Any, resolution: int, skip_bad: bool = False, fill: Fill =
     Args:
         data: an IM-NET `.hdf5` file (`points_64`, `values_64`), the authors' `data_points_int_{split}.pth` (with
             `data_values_{split}.pth` beside it), an `.npz` or `.npy` file of boolean grids `[n, r, r, r]` (or packed,
-            `bits` `[n, r^3 / 8]`), a folder of grids (`.binvox`, `.npz`, `.npy`) and meshes, or none for demo cars.
+            `bits` `[n, e^3 / 8]`), a folder of grids (`.binvox`, `.npz`, `.npy`) and meshes, or None for demo cars.
         resolution: of grids made from meshes. Grids keep their own.
         skip_bad: leave unreadable files of a folder out, and say how many, instead of stopping at the first.
         fill: what open meshes become.

@@ -14,7 +14,7 @@ from mnif_core.errors import DataError
 
 Array = NDArray[np.float64]
 
-RIGID_TOLERANCE = 1e-3
+RIGID_TOLERANCE = 1e-3  # of the entries of R^T R, against the identity's
 SHAPE_TOLERANCE = 0.02  # relative: between the shape of pictures and that which intrinsics were written for
 
 

@@ -14,7 +14,7 @@ class ComparisonConfig:
     modality: Literal["image", "voxel"] = "image"
     """What the data are."""
     data: Path | None = None
-    """What to learn from, as for training; none for the bundled demo set."""
+    """What to learn from, as for training. None: the bundled demo set."""
     modulations: tuple[Kind, ...] = ("mixture", "functa", "hypernetwork")
     """Which to compare; all have as many learnable parameters as the modality's tiny preset."""
     seconds: float | None = None
@@ -26,7 +26,7 @@ class ComparisonConfig:
     samples: int = 256
     """Samples to judge each by."""
     resolution: int | None = None
-    """Side of images in pixels, of grids in cells; none for the tiny preset's."""
+    """Side of images in pixels, of grids in cells. None: the tiny preset's."""
     seed: int = 0
     """Decides split, weights, batches and samples."""
     skip_bad: bool = False

@@ -49,11 +49,11 @@ class Subject(Protocol):
         ...
 
     def generation(self, latents: Tensor) -> Figures:
-        """How samples `[n, h]` compare with the data, and the same figures for real data and for noise."""
+        """How samples `[s, h]` compare with the data, and the same figures for real data and for noise."""
         ...
 
     def memorisation(self, latents: Tensor, folder: Path) -> dict[str, Any]:
-        """How near samples `[n, h]` lie to training instances; see `memorisation`."""
+        """How near samples `[s, h]` lie to training instances; see `memorisation`."""
         ...
 
 
@@ -132,7 +132,7 @@ def reconstruction_fidelity(extractor: Extractor, real: Tensor, made: Tensor) ->
 
 
 def generation_fidelity(extractor: Extractor, real: Tensor, made: Tensor) -> dict[str, float]:
-    """FID, KID, precision, recall, F1, density and coverage of features `[n, f]` and `[m, f]`, n and m above 3."""
+    """FID, KID, precision, recall, F1, density and coverage of features `[n, f]` and `[s, f]`, n and s above 3."""
     if min(len(real), len(made)) <= NEIGHBOURS:
         return {}
     found = manifold(real, made, NEIGHBOURS)
@@ -184,8 +184,8 @@ def memorisation(
 
     Args:
         field: of any modality.
-        samples: latents `[n, h]`.
-        features: of the samples' pictures `[n, f]` and of the training instances' `[s, f]`.
+        samples: latents `[s, h]`.
+        features: of the samples' pictures `[s, f]` and of the training instances' `[n, f]`.
         training_pictures: pictures of training instances, by their numbers.
         folder: where the pictures go: the samples nearest to a training instance, each beside it, nearest first.
     """

@@ -10,7 +10,7 @@ class EvaluationConfig:
     """What to draw, and how much to look at."""
 
     samples: int | None = None
-    """Instances to draw; none for as many as there are to compare with (images: training images; solids and scenes:
+    """Instances to draw. None: as many as there are to compare with (images: training images; solids and scenes:
     test instances), and at least 64."""
     seed: int = 0
     """Of the samples."""

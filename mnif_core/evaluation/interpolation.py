@@ -41,7 +41,7 @@ def write_interpolation(
         corners: see `corner_numbers`; top left, top right, bottom left, bottom right.
         size: instances along each side.
         views: of scenes: how many of SRN's fixed cameras to draw a grid for, from the horizon to straight above.
-        resolution: side in pixels or cells; none for the data's.
+        resolution: side in pixels or cells. None: the data's.
         path: PNG.
 
     Raises:

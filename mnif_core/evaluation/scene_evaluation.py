@@ -25,7 +25,7 @@ from mnif_core.evaluation.results import Figures
 from mnif_core.generative_field import GenerativeField
 from mnif_core.sheets import tiles
 from mnif_core.spread import spread_indices
-from mnif_core.unseen.scene_fitting import FittedScene, fit_scenes, signal_of_scenes
+from mnif_core.unseen.scene_fitting import SceneFit, fit_scenes, signal_of_scenes
 
 HELD_OUT = 3  # views of an unseen scene to judge its latent by
 BATCH = 8  # views rendered before their features are taken
@@ -144,7 +144,7 @@ class SceneSubject:
     def _unseen_reconstruction(self) -> dict[str, Any]:
         """Latents of some unseen scenes, from all of their views but those that they are judged by."""
         folders = spread(self.unseen_folders, self.config.unseen_scenes)
-        fitted: list[FittedScene] = []
+        fitted: list[SceneFit] = []
         for folder in folders:
             fitted += fit_scenes(self.field, folder, 1, HELD_OUT)
         pairs = ((scene.views, scene.made) for scene in fitted)

@@ -63,7 +63,7 @@ def scene_splits(trained: Sequence[str], data: Path, test_data: Path | None = No
     Args:
         trained: names of the field's training scenes.
         data: what it was trained on, in SRN layout.
-        test_data: unseen scenes; none for the data's test split, or else the instances that were not trained on.
+        test_data: unseen scenes. None: the data's test split, or else the instances that were not trained on.
 
     Raises:
         DataError: as `list_instances` and `split_names`.

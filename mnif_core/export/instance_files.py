@@ -22,7 +22,7 @@ def require_writable(path: Path, points: int | None = None) -> None:
 
     Args:
         path: its suffix says what would be written.
-        points: of a point cloud; none for anything else.
+        points: of a point cloud. None: anything else.
 
     Raises:
         ConfigError: an unknown suffix, or one that has no points.
@@ -54,10 +54,10 @@ def export_instance(
         field: what `latent` is a latent of.
         latent: `[h]`.
         path: appears whole, in place of an older one.
-        resolution: cells along each side of the cube that is searched for the surface; none for 128.
+        resolution: cells along each side of the cube that is searched for the surface. None: 128.
         up: axis of the data that points up.
-        points: of a point cloud; none for a mesh.
-        turntable: how it turns; none for the defaults.
+        points: of a point cloud. None: a mesh.
+        turntable: how it turns. None: the defaults.
         name: of the instance, beside its latent.
 
     Raises:

@@ -21,7 +21,7 @@ def write_point_cloud(
         latent: `[h]`.
         path: ends in `.ply`.
         points: how many, drawn evenly by area.
-        resolution: cells along each side of the cube that is searched for the surface; none for 128.
+        resolution: cells along each side of the cube that is searched for the surface. None: 128.
         seed: of the draw.
 
     Raises:

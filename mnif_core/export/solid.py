@@ -1,6 +1,6 @@
 """What a field says is inside: a grid of one instance, and the level at which its surface lies.
 
-Shape letters: r cells along a side, v views, p pixels, n samples on a ray.
+Shape letters: e cells along a side, v views, p pixels, z samples along a ray.
 """
 
 from collections.abc import Callable
@@ -35,7 +35,7 @@ class Solid:
     """One instance as a grid over a cube around the origin."""
 
     occupancy: NDArray[np.float32]
-    """`[r, r, r]` in [0, 1]; cell i's centre has coordinate half_side ((2 i + 1) / r - 1)."""
+    """`[e, e, e]` in [0, 1]; cell i's centre has coordinate half_side ((2 i + 1) / e - 1)."""
     level: float
     """Inside is above it."""
     half_side: float
@@ -62,7 +62,7 @@ class Solid:
 
 
 def solid_of(signal: Signal, network: InstanceNetworks, resolution: int | None = None) -> Solid:
-    """The solid that one instance is, at `resolution` cells a side (none for 128).
+    """The solid that one instance is, at `resolution` cells a side (None: 128).
 
     Raises:
         ConfigError: its kind has nothing solid, the resolution is below 2, or nothing of the instance is solid.
@@ -91,7 +91,7 @@ SOLIDS: dict[str, Callable[[Any, InstanceNetworks, int], Solid]] = {"voxel": _so
 
 @torch.no_grad()
 def _opacity(signal: SceneSignal, network: InstanceNetworks, half_side: float, resolution: int) -> Tensor:
-    """What a ray loses in each cell over the renderer's own spacing: `[r, r, r]` in [0, 1]."""
+    """What a ray loses in each cell over the renderer's own spacing: `[e, e, e]` in [0, 1]."""
     centres = VoxelSignal(resolution).grid() * half_side
     spacing = (signal.far - signal.near) / (signal.samples_per_ray - 1)
     parts = []

@@ -1,6 +1,6 @@
 """Coloured, watertight surfaces of scenes and solids, in the data's frame.
 
-Shape letters: r cells along a side, n vertices, m samples behind a vertex.
+Shape letters: e cells along a side, u vertices, z samples behind a vertex.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def instance_mesh(field: GenerativeField, latent: Tensor, resolution: int | None
     Args:
         field: of scenes or solids.
         latent: `[h]`.
-        resolution: cells along each side of the cube that is searched; none for 128.
+        resolution: cells along each side of the cube that is searched. None: 128.
 
     Raises:
         ConfigError: a field of images, or nothing of the instance is solid.
@@ -58,7 +58,7 @@ def instance_surface(signal: Signal, network: InstanceNetworks, resolution: int 
 def instance_colors(
     signal: Signal, network: InstanceNetworks, points: NDArray[np.float64], normals: NDArray[np.float64]
 ) -> NDArray[np.uint8]:
-    """RGB `[n, 3]` of `points` `[n, 3]` on the surface of one instance, with outward `normals` `[n, 3]`."""
+    """RGB `[u, 3]` of `points` `[u, 3]` on the surface of one instance, with outward `normals` `[u, 3]`."""
     colors = np.broadcast_to(SHAPE_COLOUR, points.shape)
     if signal.kind in COLOURS:
         colors = COLOURS[signal.kind](signal, network, points, normals)
@@ -82,7 +82,7 @@ def surface(solid: Solid) -> "trimesh.Trimesh":
 def surface_colors(
     signal: SceneSignal, network: InstanceNetworks, vertices: NDArray[np.float64], normals: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Colours `[n, 3]` in [0, 1] that rays see which meet `vertices` `[n, 3]` against their `normals` `[n, 3]`."""
+    """Colours `[u, 3]` in [0, 1] that rays see which meet `vertices` `[u, 3]` against their `normals` `[u, 3]`."""
     device = network.weights[0].device
     spacing = (signal.far - signal.near) / (signal.samples_per_ray - 1)
     depths = torch.linspace(-0.5, DEPTH_BEHIND, SAMPLES_BEHIND, device=device) * spacing

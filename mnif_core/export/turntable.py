@@ -70,8 +70,8 @@ def write_turntable(
         field: of scenes or solids.
         latent: `[h]`.
         path: ends in one of `FILM_SUFFIXES`; `.mp4` is H.264, which browsers play.
-        turntable: none for the defaults.
-        resolution: cells along each side of a solid; none for 128.
+        turntable: how it turns. None: the defaults.
+        resolution: cells along each side of a solid. None: 128.
         up: axis of solids that points up.
 
     Raises:

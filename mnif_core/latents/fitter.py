@@ -57,7 +57,7 @@ class LatentFitter(nn.Module):
             coordinates: `[s, p, d]`.
             targets: `[s, p, k]`, in [-1, 1].
             noise: `[s, h]` of the start in training; none to start at the mean, as unseen instances do.
-            known: training latents `[n, h]`, where auto-decoding looks for a start; none for the mean.
+            known: training latents `[n, h]`, where auto-decoding looks for a start. None: the mean.
         """
         if noise is None:
             noise = targets.new_zeros(len(targets), modulation.config.latent_dim)

@@ -1,6 +1,6 @@
 """Geometry of the latents, whatever the modality: truncation, bilinear mixes, principal directions.
 
-Shape letters: s training instances, n latents, k directions, h latent dimension.
+Shape letters: n training instances, s latents, j directions, h latent dimension.
 """
 
 import math
@@ -16,7 +16,7 @@ def truncate(latents: Tensor, mean: Tensor, factor: float) -> Tensor:
     """Pull latents towards the mean: mean + factor * (latent - mean), the truncation trick of StyleGAN (there psi).
 
     Args:
-        latents: `[n, h]`.
+        latents: `[s, h]`.
         mean: `[h]`, of the training latents.
         factor: 1 leaves every latent where it is, 0 makes all of them the mean; between, instances become more
             typical and less varied.
@@ -34,11 +34,11 @@ def bilinear(corners: Tensor, across: Tensor, down: Tensor) -> Tensor:
 
     Args:
         corners: `[4, h]`: top left, top right, bottom left, bottom right.
-        across: `[n]` in [0, 1], from left to right.
-        down: `[n]` in [0, 1], from top to bottom.
+        across: `[s]` in [0, 1], from left to right.
+        down: `[s]` in [0, 1], from top to bottom.
 
     Returns:
-        `[n, h]`.
+        `[s, h]`.
     """
     first, second, third, fourth = corners
     across, down = across.unsqueeze(1), down.unsqueeze(1)
@@ -49,12 +49,12 @@ def principal_directions(latents: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Directions in which the training latents vary most, by principal component analysis.
 
     Args:
-        latents: `[s, h]`, two or more.
+        latents: `[n, h]`, two or more.
         count: how many, at most.
 
     Returns:
-        Directions `[k, h]`, each as long as the latents' standard deviation along it, its largest entry positive;
-        and the share of the whole variance `[k]` that each explains, descending. Directions without variance are left
+        Directions `[j, h]`, each as long as the latents' standard deviation along it, its largest entry positive;
+        and the share of the whole variance `[j]` that each explains, descending. Directions without variance are left
         out.
 
     Raises:
@@ -74,7 +74,7 @@ def principal_directions(latents: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 
 def typical_gap(latents: Tensor, probes: int = 512) -> float:
-    """Median distance of a training latent of `[s, h]` to the nearest other, over `probes` of them, evenly spread.
+    """Median distance of a training latent of `[n, h]` to the nearest other, over `probes` of them, evenly spread.
 
     A sample much nearer than this to a training latent is all but a copy of it.
 

@@ -36,7 +36,7 @@ class FittingConfig:
     weight_decay: NotNegative = 0.0
     """Penalty lambda/2 sum phi^2 on the latents."""
     inner_clip: Positive | None = None
-    """Largest norm of an instance's gradient in an inner step; none for no bound, as in the paper. Where a step goes
+    """Largest norm of an instance's gradient in an inner step. None: no bound, as in the paper. Where a step goes
     too far the next gradient is larger still, and what the outer step learns from such an instance is noise."""
 
 
@@ -62,8 +62,8 @@ def fit_latents(
         create_graph: keep the graph of the steps, for a second-order outer step. Otherwise each gradient is a
             constant, and only rates and `init` get gradients through it.
         weight_decay: lambda of the penalty lambda/2 sum phi^2.
-        gradient: the gradient of the summed losses `[s, h]`, where it is known in closed form; none for autograd.
-        clip: largest norm of a latent's gradient, longer ones are scaled down to it; none for no bound.
+        gradient: the gradient of the summed losses `[s, h]`, where it is known in closed form. None: autograd.
+        clip: largest norm of a latent's gradient, longer ones are scaled down to it. None: no bound.
 
     Returns:
         `[s, h]`.

@@ -85,7 +85,7 @@ def _local(node: dict[str, Any]) -> Array:
 
 
 def _skinned(file: GltfFile, node: dict[str, Any], primitive: dict[str, Any], worlds: dict[int, Array]) -> Array:
-    """Matrix of each vertex `[v, 4, 4]` from its joints as they stand; the node's own does not count."""
+    """Matrix of each vertex `[u, 4, 4]` from its joints as they stand; the node's own does not count."""
     skin = file.item("skins", node["skin"])
     joints = skin["joints"]
     matrices = np.stack([worlds.get(joint, np.eye(4)) for joint in joints])
@@ -131,7 +131,7 @@ class _Primitive:
         self.faces = faces[there]
 
     def _vectors(self, name: str, size: int) -> Array:
-        """An attribute `[v, size]`, with the morph targets that are on."""
+        """An attribute `[u, size]`, with the morph targets that are on."""
         values = self.file.array(self.attributes[name]).astype(np.float64)
         if values.ndim != 2 or values.shape[1] != size:
             raise ValueError(f"{name} of shape {values.shape}")
@@ -141,7 +141,7 @@ class _Primitive:
         return values
 
     def part(self, transform: Array, looks: dict[Any, Look]) -> Part:
-        """Placed by a matrix `[4, 4]`, or one for each vertex `[v, 4, 4]`."""
+        """Placed by a matrix `[4, 4]`, or one for each vertex `[u, 4, 4]`."""
         assert self.faces is not None
         turn, move = transform[..., :3, :3], transform[..., :3, 3]
         vertices = (turn @ self.positions[..., None])[..., 0] + move
@@ -164,7 +164,7 @@ class _Primitive:
         return self._dressed(part, looks) if "material" in self.json else part
 
     def _colours(self) -> Array | None:
-        """RGBA in linear light `[v, 4]`."""
+        """RGBA in linear light `[u, 4]`."""
         if "COLOR_0" not in self.attributes:
             return None
         accessor = self.file.item("accessors", self.attributes["COLOR_0"])

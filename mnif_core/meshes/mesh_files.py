@@ -34,7 +34,7 @@ def read_parts(around: Surroundings) -> list[Part]:
 
 
 def read_surface(path: Path) -> tuple[Array, NDArray[np.int64]]:
-    """Vertices `[v, 3]`, all of them used, and triangles `[t, 3]` of a file; its materials and pictures are not read.
+    """Vertices `[u, 3]`, all of them used, and triangles `[t, 3]` of a file; its materials and pictures are not read.
 
     Raises:
         DataError: as `read_parts`.

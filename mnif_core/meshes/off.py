@@ -54,7 +54,7 @@ def read_off(around: Surroundings) -> list[Part]:
 
 
 def _colours(rows: list[list[str]]) -> Array:
-    """RGBA in linear light `[n, 4]` of three or four numbers each: whole ones to 255, or fractions; else neutral."""
+    """RGBA in linear light `[j, 4]` of three or four numbers each: whole ones to 255, or fractions; else neutral."""
     colours = np.tile(np.array(NEUTRAL), (len(rows), 1))
     for index, row in enumerate(rows):
         if len(row) in (3, 4):

@@ -1,6 +1,6 @@
 """What a mesh file holds, whatever its format: parts of one material each, in linear light.
 
-Shape letters: v vertices, t triangles, n places in a texture.
+Shape letters: u vertices, t triangles, j places in a texture.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Texture:
     """Between pixels: blended, or the nearest one."""
 
     def look_up(self, places: NDArray[np.float32]) -> NDArray[np.float32]:
-        """RGB in linear light and alpha, in [0, 1], `[n, 4]` at (u, v) `[n, 2]`, v up."""
+        """RGB in linear light and alpha, in [0, 1], `[j, 4]` at (u, v) `[j, 2]`, v up."""
         height, width = self.picture.shape[:2]
         x, y = places[:, 0] * width, (1.0 - places[:, 1]) * height
         if not self.smooth:
@@ -80,14 +80,14 @@ class Part:
     """Triangles of one material."""
 
     vertices: Array
-    """`[v, 3]`."""
+    """`[u, 3]`."""
     triangles: NDArray[np.int64]
     """`[t, 3]`."""
     normals: NDArray[np.float32]
     """Unit normals of the corners `[t, 3, 3]`."""
     material: Material
     colours: NDArray[np.floating] | None = None
-    """RGBA of the corners in linear light `[t, 3, 4]`, none for white."""
+    """RGBA of the corners in linear light `[t, 3, 4]`. None: white."""
     places: NDArray[np.floating] | None = None
     """Of the corners in the texture `[t, 3, 2]`: (u, v), v up."""
 

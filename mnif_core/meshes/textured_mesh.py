@@ -2,7 +2,7 @@
 
 Surfaces are drawn matte, as the fixed light shades them: roughness, metal, reflections and normal maps are not drawn.
 
-Shape letters: t triangles, n hits.
+Shape letters: t triangles, j hits.
 """
 
 from dataclasses import dataclass

@@ -101,7 +101,7 @@ class _Model:
         return Part(vertices, triangles, corner_normals(vertices, triangles), Material((1.0,) * 4), colours)
 
     def _mesh(self, index: tuple[str, str | None], mesh: ElementTree.Element) -> tuple[Array, NDArray[np.int64], Array]:
-        """Vertices `[v, 3]`, triangles `[t, 3]` and RGBA of their corners in linear light `[t, 3, 4]`."""
+        """Vertices `[u, 3]`, triangles `[t, 3]` and RGBA of their corners in linear light `[t, 3, 4]`."""
         whole = self.objects[index]
         points, faces, colours = [], [], []
         for element in mesh.iter():

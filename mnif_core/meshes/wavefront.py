@@ -97,7 +97,7 @@ def _corner(
 
 
 def _points(path: Path, points: list[list[float]]) -> tuple[Array, Array | None]:
-    """Vertices `[v, 3]`, and RGBA in linear light `[v, 4]` where all have a colour."""
+    """Vertices `[u, 3]`, and RGBA in linear light `[u, 4]` where all have a colour."""
     if min(map(len, points)) < 3:
         raise DataError(f"{path}: a vertex without three coordinates; repair or remove it")
     vertices = np.array([point[:3] for point in points])

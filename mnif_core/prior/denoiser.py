@@ -1,6 +1,6 @@
 """The residual MLP of stage 2: what the diffusion prior predicts with (paper A.3; Functa's architecture).
 
-Shape letters: n latents, h latent dimension, c channels.
+Shape letters: n latents, h latent dimension, o channels.
 """
 
 import math
@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from mnif_core.errors import ConfigError
 
-FEW = 32  # rows, up to which weights on the left are faster
+FEW = 32  # latents (rows), up to which weights on the left are faster
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class SquareLinear(nn.Linear):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[n, c]` -> `[n, c]`."""
+        """`[n, o]` -> `[n, o]`."""
         if torch.is_grad_enabled() or x.device.type != "cpu" or len(x) > FEW:
             return super().forward(x)
         return torch.addmm(self.bias.unsqueeze(1), self.weight, x.T).T.contiguous()
@@ -68,7 +68,7 @@ class ResidualBlock(nn.Module):
         nn.init.zeros_(self.linear2.bias)
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        """`[n, c]` and the time embedding `[n, time_dim]` -> `[n, c]`."""
+        """`[n, o]` and the time embedding `[n, time_dim]` -> `[n, o]`."""
         hidden = self.linear1(functional.silu(self.norm1(x))) + self.time(functional.silu(time))
         return x + self.linear2(functional.silu(self.norm2(hidden)))
 

@@ -20,6 +20,8 @@ Denoise = Callable[[Tensor, int], Tensor]
 """(x_t `[n, h]`, original timestep t) -> estimate of x_0 `[n, h]`."""
 Noise = Callable[[Tensor], Tensor]
 """x -> standard normal numbers of its shape."""
+AfterStep = Callable[[Tensor], object]
+"""Called with x `[n, h]` after every reverse step, the sample last: a trajectory is `states.append`."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,11 @@ class NoiseSchedule:
 
 
 def spread_timesteps(total: int, count: int) -> Tensor:
-    """`count` of `total` timesteps, evenly with both ends included."""
+    """`count` of `total` timesteps, evenly with both ends included.
+
+    >>> spread_timesteps(1000, 4).tolist()
+    [0, 333, 666, 999]
+    """
     return torch.linspace(0, total - 1, count, dtype=torch.float64).round().long()
 
 
@@ -129,47 +135,63 @@ def ddpm_step(
 
 
 def sample_ddpm(
-    denoise: Denoise, x: Tensor, schedule: NoiseSchedule, noise: Noise, variance: Literal["large", "small"] = "large"
-) -> list[Tensor]:
-    """Ancestral sampling along the whole chain from x_T `[n, h]`; returns x after every step, the sample last."""
-    states = []
+    denoise: Denoise,
+    x: Tensor,
+    schedule: NoiseSchedule,
+    noise: Noise,
+    variance: Literal["large", "small"] = "large",
+    after_step: AfterStep | None = None,
+) -> Tensor:
+    """Ancestral sampling along the whole chain, from x_T to the sample, both `[n, h]`.
+
+    Args:
+        denoise: estimate of x_0.
+        x: x_T `[n, h]`.
+        schedule: the chain.
+        noise: drawn once per step.
+        variance: see `ddpm_step`.
+        after_step: sees x after every step. None: no state but the last is kept.
+    """
     for index in reversed(range(len(schedule.betas))):
         estimate = denoise(x, int(schedule.timesteps[index]))
         x = ddpm_step(schedule, index, x, estimate, noise(x), variance)
-        states.append(x)
-    return states
+        if after_step is not None:
+            after_step(x)
+    return x
 
 
-def sample_ddim(denoise: Denoise, x: Tensor, schedule: NoiseSchedule) -> list[Tensor]:
-    """Deterministic DDIM (Song et al. 2021, Eq. 12, eta = 0); returns x after every step, the sample last."""
-    states = []
+def sample_ddim(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, after_step: AfterStep | None = None) -> Tensor:
+    """Deterministic DDIM (Song et al. 2021, Eq. 12, eta = 0) from x_T to the sample; arguments as of `sample_ddpm`."""
     previous = schedule.alphas_cumprod_prev
     for index in reversed(range(len(schedule.betas))):
         estimate = denoise(x, int(schedule.timesteps[index]))
         bar, before = float(schedule.alphas_cumprod[index]), float(previous[index])
         epsilon = (x - math.sqrt(bar) * estimate) / math.sqrt(1.0 - bar)
         x = math.sqrt(before) * estimate + math.sqrt(1.0 - before) * epsilon
-        states.append(x)
-    return states
+        if after_step is not None:
+            after_step(x)
+    return x
 
 
-def sample_dpm_solver_pp_2m(denoise: Denoise, x: Tensor, schedule: NoiseSchedule) -> list[Tensor]:
-    """DPM-Solver++ 2M (Lu et al. 2022, Alg. 2), first order at both ends; returns x after every step."""
-    states: list[Tensor] = []
+def sample_dpm_solver_pp_2m(
+    denoise: Denoise, x: Tensor, schedule: NoiseSchedule, after_step: AfterStep | None = None
+) -> Tensor:
+    """DPM-Solver++ 2M (Lu et al. 2022, Alg. 2), first order at both ends; arguments as of `sample_ddpm`."""
     older: tuple[Tensor, float] | None = None
     for index in reversed(range(len(schedule.betas))):
         estimate = denoise(x, int(schedule.timesteps[index]))
         if index == 0:
-            states.append(estimate)
-            break
-        bar, target = float(schedule.alphas_cumprod[index]), float(schedule.alphas_cumprod[index - 1])
-        now, goal = (0.5 * math.log(a / (1.0 - a)) for a in (bar, target))
-        step = goal - now
-        corrected = estimate
-        if older is not None:
-            past, before = older
-            corrected = estimate + 0.5 * step / (now - before) * (estimate - past)
-        x = math.sqrt((1.0 - target) / (1.0 - bar)) * x - math.sqrt(target) * math.expm1(-step) * corrected
-        older = (estimate, now)
-        states.append(x)
-    return states
+            x = estimate
+        else:
+            bar, target = float(schedule.alphas_cumprod[index]), float(schedule.alphas_cumprod[index - 1])
+            now, goal = (0.5 * math.log(a / (1.0 - a)) for a in (bar, target))
+            step = goal - now
+            corrected = estimate
+            if older is not None:
+                past, before = older
+                corrected = estimate + 0.5 * step / (now - before) * (estimate - past)
+            x = math.sqrt((1.0 - target) / (1.0 - bar)) * x - math.sqrt(target) * math.expm1(-step) * corrected
+            older = (estimate, now)
+        if after_step is not None:
+            after_step(x)
+    return x

@@ -1,4 +1,4 @@
-"""The prior over latents p(phi): standardisation, denoiser, diffusion and averaged weights in one module (paper 4.2).
+"""The prior over latents p(phi): standardisation, denoiser, diffusion and EMA weights in one module (paper 4.2).
 
 Shape letters: n latents, h latent dimension.
 """
@@ -47,11 +47,20 @@ class PriorConfig:
     steps: Annotated[int, Between(1, 100_000)] = 1000
     """Diffusion steps T."""
     ema_decay: Annotated[float, Between(0.0, 1.0)] = 0.9999
-    """Decay of the averaged weights."""
+    """Decay of the EMA (exponential moving average) of the denoiser's weights."""
 
 
 class LatentPrior(nn.Module):
-    """Diffusion over standardised latents. Training moves `denoiser`; sampling uses its average, `averaged`."""
+    """Diffusion over standardised latents. Training moves `denoiser`; sampling uses its EMA, `averaged`.
+
+    >>> latents = torch.randn(100, 6)
+    >>> prior = LatentPrior(PriorConfig(latent_dim=6, width=32, blocks=2))
+    >>> prior.fit_statistics(latents)
+    >>> prior.loss(latents).backward()
+    >>> prior.update_ema()
+    >>> prior.sample(3, sampler="ddim", steps=10).shape
+    torch.Size([3, 6])
+    """
 
     mean: Tensor
     std: Tensor
@@ -62,6 +71,7 @@ class LatentPrior(nn.Module):
         self.config = config
         self.schedule = NoiseSchedule.make(config.schedule, config.steps)
         self.denoiser = ResidualMLP(DenoiserConfig(config.latent_dim, config.width, config.blocks))
+        # files and checkpoints call the EMA `averaged`
         self.averaged = copy.deepcopy(self.denoiser).requires_grad_(False)
         self.register_buffer("mean", torch.full((config.latent_dim,), float("nan")))
         self.register_buffer("std", torch.full((config.latent_dim,), float("nan")))
@@ -74,7 +84,7 @@ class LatentPrior(nn.Module):
 
     @property
     def is_trained(self) -> bool:
-        """Whether the averaged weights have been updated at all."""
+        """Whether the EMA weights have been updated at all."""
         return int(self.updates) > 0
 
     def fit_statistics(self, latents: Tensor) -> None:
@@ -113,7 +123,7 @@ class LatentPrior(nn.Module):
 
     @torch.no_grad()
     def held_out_loss(self, latents: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """`loss` of the averaged weights, for latents that training does not see."""
+        """`loss` of the EMA weights, for latents that training does not see."""
         return self._loss(self.averaged, latents, *self.draw(len(latents), generator))
 
     def _loss(self, denoiser: ResidualMLP, latents: Tensor, timesteps: Tensor, noise: Tensor) -> Tensor:
@@ -125,7 +135,7 @@ class LatentPrior(nn.Module):
 
     @torch.no_grad()
     def update_ema(self) -> None:
-        """Move the averaged weights; the decay warms up as min(decay, (1 + n) / (10 + n))."""
+        """Move the EMA weights; the decay warms up as min(decay, (1 + n) / (10 + n))."""
         self.updates += 1
         count = int(self.updates)
         decay = min(self.config.ema_decay, (1 + count) / (10 + count))
@@ -139,7 +149,7 @@ class LatentPrior(nn.Module):
         sampler: SamplerName = "dpm++",
         steps: int = 25,
     ) -> Tensor:
-        """Draw `[count, h]` latents with the averaged weights.
+        """Draw `[count, h]` latents with the EMA weights.
 
         Args:
             count: how many.
@@ -166,11 +176,11 @@ class LatentPrior(nn.Module):
         chain = self.schedule.respaced(timesteps)
         start = normal()
         if sampler == "ddpm":
-            state = sample_ddpm(denoise, start, chain, normal)[-1]
+            state = sample_ddpm(denoise, start, chain, normal)
         elif sampler == "ddim":
-            state = sample_ddim(denoise, start, chain)[-1]
+            state = sample_ddim(denoise, start, chain)
         else:
-            state = sample_dpm_solver_pp_2m(denoise, start, chain)[-1]
+            state = sample_dpm_solver_pp_2m(denoise, start, chain)
         return self.mean + self.std * state
 
     def _require_fitted(self) -> None:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-NORMAL_DISTANCE = 1.3  # from the origin, of SRN's cameras and of normalised ones
+NORMAL_DISTANCE = 1.3  # world units from the origin, of SRN's cameras and of normalised ones
 VIEWS = 251  # of SRN's test splits
 TURN = 20.0  # radians
 

@@ -1,6 +1,6 @@
 """Losses of instance networks that know their own gradient, for `InstanceNetworks.loss`.
 
-Shape letters: s instances (g of them at once), p points (c of them at once), k values, r rays, n samples on a ray.
+Shape letters: s instances (g of them at once), p points (c of them at once), k values, r rays, z samples along a ray.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class SquaredError:
         return error.square().sum((1, 2)) * self._share, error.mul_(2.0 * self._share)
 
 
-class RayError:
+class RenderingLoss:
     """Mean over rays and channels of the squared error of rendered colours in [0, 1].
 
     The derivative of `composite` in closed form. With q_i = dL/dw_i, w_i = T_i - T_{i+1} and T_i the exponential of
@@ -42,7 +42,7 @@ class RayError:
 
     Args:
         colors: wanted `[s, r, 3]`, in [0, 1].
-        distances: extent of each sample `[s, r, n]`.
+        distances: extent of each sample `[s, r, z]`.
         density: activation, raw values to density per unit length.
         slope: its derivative, as a function of the density.
 
@@ -81,6 +81,6 @@ class RayError:
         torch.mul(seen.weights.unsqueeze(-1), error.unsqueeze(-2), out=gradient[..., :3])
         by_weights = shade.mul_(error.unsqueeze(-2)).sum(-1)
         until = (seen.weights * by_weights).cumsum(-1)
-        by_optical = by_weights.mul_(seen.passed - seen.weights).add_(until).sub_(until[..., -1:])
+        by_optical = by_weights.mul_(seen.transmittance - seen.weights).add_(until).sub_(until[..., -1:])
         torch.mul(by_optical.mul_(distances), self._slope(density), out=gradient[..., 3])
         return loss, gradient.flatten(1, 2)

@@ -1,6 +1,6 @@
 """Where one scene is not empty, so that rendering evaluates nothing elsewhere.
 
-Shape letters: c cells along a side of the cube.
+Shape letters: e cells along a side of the cube.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Occupancy:
     """Cells of a cube around the origin that a scene fills. Space outside the cube counts as empty.
 
     Attributes:
-        cells: `[c, c, c]` whether a cell is filled, along x, y, z.
+        cells: `[e, e, e]` whether a cell is filled, along x, y, z.
         reach: half the side of the cube.
         low, high: `[3]` opposite corners of the box around the filled cells.
     """
@@ -33,7 +33,7 @@ class Occupancy:
 
         Args:
             threshold: per unit length.
-            density: at the corners of the cells `[c + 1, c + 1, c + 1]`.
+            density: at the corners of the cells `[e + 1, e + 1, e + 1]`.
             reach: half the side of the cube.
         """
         cells = functional.max_pool3d(density[None, None], 2, stride=1)[0, 0] > threshold

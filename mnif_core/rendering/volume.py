@@ -1,6 +1,6 @@
 """Volume rendering along rays: the one renderer of the plugin and of `GenerativeField`.
 
-Shape letters: r rays, n samples along a ray. Directions need not have unit length: depths are in units of the
+Shape letters: r rays, z samples along a ray. Directions need not have unit length: depths are in units of the
 direction vector, as in the authors' code, where a direction has z = -1 in the camera and depths are z-depths.
 """
 
@@ -20,7 +20,7 @@ class RenderedRays(NamedTuple):
         color: `[..., 3]`, in the range of the colours given, over the background.
         accumulation: `[...]` opacity in [0, 1].
         depth: `[...]` expected depth, the background counted as 0.
-        weights: `[..., n]` share of every sample in the colour.
+        weights: `[..., z]` share of every sample in the colour.
     """
 
     color: Tensor
@@ -36,11 +36,11 @@ def sample_depths(near: Tensor, far: Tensor, count: int, uniform: Tensor | None 
         near: `[...]`.
         far: `[...]`, beyond near.
         count: samples n per ray.
-        uniform: `[..., n]` numbers in [0, 1) that place each depth in its stratum (bounded by the mid points of the
-            even spacing); none for the even spacing itself.
+        uniform: `[..., z]` numbers in [0, 1) that place each depth in its stratum (bounded by the mid points of the
+            even spacing). None: the even spacing itself.
 
     Returns:
-        `[..., n]`, ascending.
+        `[..., z]`, ascending.
     """
     steps = torch.linspace(0.0, 1.0, count, device=near.device, dtype=near.dtype)
     depths = near.unsqueeze(-1) + (far - near).unsqueeze(-1) * steps
@@ -76,28 +76,28 @@ class Visibility(NamedTuple):
     """What is seen of each sample on a ray.
 
     Attributes:
-        passed: `[..., n]` share of light that comes as far as the sample.
-        weights: `[..., n]` share that ends in it.
+        transmittance: `[..., z]` share of light that comes as far as the sample.
+        weights: `[..., z]` share that ends in it.
     """
 
-    passed: Tensor
+    transmittance: Tensor
     weights: Tensor
 
     @classmethod
     def of(cls, optical: Tensor) -> "Visibility":
-        """For optical depths `[..., n]`, density times extent. Sums of exponents: no product that underflows."""
+        """For optical depths `[..., z]`, density times extent. Sums of exponents: no product that underflows."""
         minus = optical.neg()
-        passed = functional.pad(minus[..., :-1], (1, 0)).cumsum(-1).exp()
-        return cls(passed, torch.expm1(minus).neg() * passed)
+        transmittance = functional.pad(minus[..., :-1], (1, 0)).cumsum(-1).exp()
+        return cls(transmittance, torch.expm1(minus).neg() * transmittance)
 
 
 def sample_distances(depths: Tensor, direction_norms: Tensor, last_distance: float | None = None) -> Tensor:
-    """Extent of each sample `[..., n]` along its ray: up to the next one, or `last_distance` for the last.
+    """Extent of each sample `[..., z]` along its ray: up to the next one, or `last_distance` for the last.
 
     Args:
-        depths: `[..., n]`, ascending, in units of the direction vector.
+        depths: `[..., z]`, ascending, in units of the direction vector.
         direction_norms: `[...]` length of the direction vector.
-        last_distance: in units of the direction vector; none for the mean spacing.
+        last_distance: in units of the direction vector. None: the mean spacing.
 
     Raises:
         ConfigError: a ray has one sample, so no spacing, and `last_distance` is not given.
@@ -122,9 +122,9 @@ def composite(
     """Volume-rendering quadrature (Max 1995) over a constant background. Differentiable in colours and density.
 
     Args:
-        colors: `[..., n, 3]`.
-        density: `[..., n]`, per unit length, at least 0.
-        depths: `[..., n]`, ascending, in units of the direction vector.
+        colors: `[..., z, 3]`.
+        density: `[..., z]`, per unit length, at least 0.
+        depths: `[..., z]`, ascending, in units of the direction vector.
         direction_norms: `[...]` length of the direction vector.
         background: value of all three channels behind the last sample.
         last_distance: see `sample_distances`. The authors use 1e10, which makes any density above zero at the far plane

@@ -73,8 +73,8 @@ class ImageSignal(Signal):
 
         Args:
             networks: one per picture.
-            height: rows; none for the data's.
-            width: columns; none for the data's.
+            height: rows. None: the data's.
+            width: columns. None: the data's.
             points_per_chunk: points evaluated at once over all pictures, which bounds memory.
         """
         height, width = height or self.height, width or self.width

@@ -29,7 +29,7 @@ class Observations(Protocol):
 
         Args:
             index: which instances.
-            chosen: `[s, p]`, which points of each; none for all, in order.
+            chosen: `[s, p]`, which points of each. None: all, in order.
         """
         ...
 

@@ -82,7 +82,7 @@ class Signal(Protocol):
 
         Args:
             networks: one per instance.
-            resolution: side of images and views in pixels, of grids in cells; none for the data's.
+            resolution: side of images and views in pixels, of grids in cells. None: the data's.
         """
         ...
 
@@ -107,9 +107,9 @@ class Signal(Protocol):
         Args:
             networks: one per instance.
             camera_to_world: `[3, 4]`, OpenGL axes.
-            intrinsics: `[4]` fx, fy, cx, cy in pixels; none for the data's.
-            height: rows; none for the data's.
-            width: columns; none for the data's.
+            intrinsics: `[4]` fx, fy, cx, cy in pixels. None: the data's.
+            height: rows. None: the data's.
+            width: columns. None: the data's.
 
         Raises:
             ConfigError: instances are not seen by cameras.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mnif_core.files.stored_config import Between, NotNegative, Positive
 from mnif_core.networks.instance_networks import InstanceNetworks
-from mnif_core.rendering.losses import RayError
+from mnif_core.rendering.losses import RenderingLoss
 from mnif_core.rendering.occupancy import Occupancy
 from mnif_core.rendering.volume import (
     RenderedRays,
@@ -54,7 +54,7 @@ class SceneRays:
             networks: one per scene.
             origins: `[s, r, 3]` in scene coordinates.
             directions: `[s, r, 3]`, z = -1 in the camera, so that depths are z-depths.
-            jitter: `[s, r, n]` numbers in [0, 1) for stratified depths; none for even spacing.
+            jitter: `[s, r, n]` numbers in [0, 1) for stratified depths. None: even spacing.
 
         Returns:
             Colours `[s, r, 3]` (about [0, 1], not clamped), accumulation, z-depth `[s, r]` and weights `[s, r, n]`.
@@ -73,14 +73,14 @@ class SceneRays:
             origins: `[s, r, 3]` in scene coordinates.
             directions: `[s, r, 3]`, z = -1 in the camera.
             colors: wanted `[s, r, 3]`, in [0, 1].
-            jitter: `[s, r, n]` numbers in [0, 1) for stratified depths; none for even spacing.
+            jitter: `[s, r, n]` numbers in [0, 1) for stratified depths. None: even spacing.
 
         Returns:
             The error of each scene `[s]`, and the colours rendered `[s, r, 3]`, without a graph.
         """
         depths, points = self._samples(origins, directions, jitter)
         distances = sample_distances(depths, directions.norm(dim=-1))
-        criterion = RayError(colors, distances, DENSITIES[self.density], SLOPES[self.density])
+        criterion = RenderingLoss(colors, distances, DENSITIES[self.density], SLOPES[self.density])
         return networks.loss(points.flatten(1, 2), criterion), criterion.rendered
 
     def depth_range(self, origins: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,6 @@
 """Radiance fields seen by pinhole cameras: coordinates [x, y, z] -> [red, green, blue, density] (paper A.2.3).
 
-Shape letters: s scenes, r rays of a scene, n samples on a ray, v views.
+Shape letters: s scenes, r rays of a scene, z samples along a ray, v views.
 """
 
 import math
@@ -131,9 +131,9 @@ class SceneSignal(SceneRays, Signal):
         Args:
             networks: one per scene.
             camera_to_world: `[3, 4]`, OpenGL axes.
-            intrinsics: `[4]` fx, fy, cx, cy in pixels; none for the data's, scaled to the height asked for.
-            height: rows; none for the data's.
-            width: columns; none for the data's.
+            intrinsics: `[4]` fx, fy, cx, cy in pixels. None: the data's, scaled to the height asked for.
+            height: rows. None: the data's.
+            width: columns. None: the data's.
             rays_per_chunk: rays evaluated at once over all scenes, which bounds memory.
             occupancies: of each scene, to leave out empty space; none to evaluate every sample.
 

@@ -1,6 +1,6 @@
 """Solids as fields: coordinates (x, y, z) -> occupancy, inside above zero.
 
-Shape letters: n shapes, s instances, p points, r resolution.
+Shape letters: n shapes, s instances, p points, e cells along a side.
 """
 
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ class VoxelSignal(Signal):
         return self.resolution**3
 
     def grid(self, resolution: int | None = None) -> Tensor:
-        """Coordinates `[r * r * r, 3]` of all cell centres, x slowest."""
+        """Coordinates `[e * e * e, 3]` of all cell centres, x slowest."""
         resolution = resolution or self.resolution
         centres = self._centres(resolution)
         return torch.stack(torch.meshgrid(centres, centres, centres, indexing="ij"), dim=-1).view(-1, 3)
@@ -62,11 +62,11 @@ class VoxelSignal(Signal):
     def decode(
         self, networks: InstanceNetworks, resolution: int | None = None, points_per_chunk: int = 1 << 16
     ) -> Tensor:
-        """Occupancy grids `[s, r, r, r]` in [0, 1], inside from 0.5, at any resolution.
+        """Occupancy grids `[s, e, e, e]` in [0, 1], inside from 0.5, at any resolution.
 
         Args:
             networks: one per shape.
-            resolution: cells along each side; none for the data's.
+            resolution: cells along each side. None: the data's.
             points_per_chunk: points evaluated at once over all shapes, which bounds memory.
         """
         resolution = resolution or self.resolution
@@ -103,7 +103,7 @@ class VoxelSignal(Signal):
 
 
 def grid_mesh(occupancy: np.ndarray) -> "trimesh.Trimesh":
-    """Marching cubes over one grid `[r, r, r]` in [0, 1], closed where it touches the cube's sides."""
+    """Marching cubes over one grid `[e, e, e]` in [0, 1], closed where it touches the cube's sides."""
     import trimesh
     from skimage.measure import marching_cubes
 
@@ -125,7 +125,7 @@ class VoxelObservations:
         point_resolution: resolution of the grid that `points` count in.
         names: one per shape.
         signal: resolution of decoded grids.
-        bits: uint8 `[n, r^3 / 8]`, whole grids, eight cells a byte (`numpy.packbits`), or none.
+        bits: uint8 `[n, e^3 / 8]`, whole grids, eight cells a byte (`numpy.packbits`), or none.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ class VoxelObservations:
         return coordinates, inside.float().unsqueeze(-1) * 2.0 - 1.0
 
     def grids(self, index: Tensor) -> Tensor | None:
-        """Whole grids, bool `[s, r, r, r]`, where the data has them."""
+        """Whole grids, bool `[s, e, e, e]`, where the data has them."""
         if self.bits is None:
             return None
         resolution = self.signal.resolution

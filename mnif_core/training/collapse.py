@@ -10,10 +10,10 @@ from torch import Tensor
 
 from mnif_core.errors import TrainingError
 
-FEWEST_STEPS = 150  # before which a healthy run may not have begun to learn
+FEWEST_STEPS = 150  # optimiser steps before which a healthy run may not have begun to learn
 LEARNED = 0.97  # share of the constant's error below which something has been learned
 SLOWER = 0.35  # rates after a collapse, of those before
-ATTEMPTS = 3
+ATTEMPTS = 3  # at stage 1, each slower than the last
 
 
 class Collapse(TrainingError):

@@ -16,15 +16,15 @@ class TrainingConfig:
     """What both kinds of training take."""
 
     output_dir: Path | None = None
-    """Where everything is written; none for outputs/<preset>."""
+    """Where everything is written. None: outputs/<preset>."""
     seed: int = 0
     """Decides all that is random."""
     fit_length: int | None = None
-    """Length of stage 1 in the preset's unit (epochs, or steps where tiny); none for the preset's."""
+    """Length of stage 1 in the preset's unit (epochs, or steps where tiny). None: the preset's."""
     prior_length: int | None = None
     """Length of stage 2."""
     resolution: int | None = None
-    """Side of images in pixels, of grids in cells; none for the preset's."""
+    """Side of images in pixels, of grids in cells. None: the preset's."""
     orthogonality: float = 0.0
     """Weight of a penalty on bases that are alike; 0 is the paper's."""
     skip_bad: bool = False

@@ -11,7 +11,7 @@ class ImageTrainer(Trainer):
     """Learns a distribution over images; see `Trainer`, and `load_images` for what `data` may be.
 
     Args:
-        data: images; none for the bundled photographs.
+        data: images. None: the bundled photographs.
         settings: those of `ImageConfig`, by name.
     """
 

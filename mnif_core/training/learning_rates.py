@@ -13,8 +13,8 @@ from typing import Any
 
 from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
 
-BASES = 0.24
-PROJECTION = 0.09
+BASES = 0.24  # rate times w0 and the root of M
+PROJECTION = 0.09  # rate times the root of M H
 
 
 def bases_rate(config: MixtureConfig) -> float:

@@ -11,7 +11,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from mnif_core.training.stages import Stage
 
-SHOW_EVERY = 10  # steps
+SHOW_EVERY = 10  # steps between updates of the progress line
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def run_stage(
         writer: of TensorBoard's log; none on all processes but the first, which alone shows progress.
         reached: where to go on from.
         score_every: steps between scores on held-out instances; none where nothing is held out.
-        checkpoint_every: steps between checkpoints; none for one at the end alone.
+        checkpoint_every: steps between checkpoints. None: one at the end alone.
         checkpoint: called with how far the stage has come; none where nothing is to be kept.
 
     Returns:

@@ -147,7 +147,7 @@ class FieldStage:
             optimizer.zero_grad()
         self.fabric.backward(loss)
         value = float(loss.detach())
-        _take(self.objective, self.optimizers, self.rates, self.config, number, self.steps, value, Collapse)
+        _optimizer_step(self.objective, self.optimizers, self.rates, self.config, number, self.steps, value, Collapse)
         self.watch.see((values - targets).square().mean(), targets)
         self.watch.judge(number + 1, lambda totals: _together(self.fabric, totals))
         score = self.train.signal.score(values, targets).mean()
@@ -209,12 +209,12 @@ class PriorStage:
         self.optimizer.zero_grad()
         self.fabric.backward(loss)
         value = float(loss.detach())
-        _take(self.prior.denoiser, [self.optimizer], self.rates, self.config, number, self.steps, value)
+        _optimizer_step(self.prior.denoiser, [self.optimizer], self.rates, self.config, number, self.steps, value)
         self.prior.update_ema()
         return {"loss": value}
 
     def score(self) -> float:
-        """Minus the loss of the averaged weights on held-out latents, always at the same draws of noise."""
+        """Minus the loss of the EMA weights on held-out latents, always at the same draws of noise."""
         assert self.validation is not None
         return -float(self.prior.held_out_loss(self.validation.repeat(HELD_OUT_DRAWS, 1), step_generator(0, 3, 0)))
 
@@ -235,7 +235,7 @@ class PriorStage:
         unpack_optimizer("optimizer.0", self.optimizer, tensors)
 
 
-def _take(
+def _optimizer_step(
     module: nn.Module,
     optimizers: list[torch.optim.Optimizer],
     rates: list[list[float]],

@@ -39,7 +39,7 @@ class Trainer:
     Processes: one, or those that `torchrun` starts, which share every batch.
 
     Args:
-        data: what `observations` of the modality reads; none for the demo set.
+        data: what `observations` of the modality reads. None: the demo set.
         config: how to learn.
         preset: name of a preset of the modality.
 

@@ -11,7 +11,7 @@ class VoxelTrainer(Trainer):
     """Learns a distribution over solids; see `Trainer`, and `load_voxels` for what `data` may be.
 
     Args:
-        data: solids; none for the demo cars.
+        data: solids. None: the demo cars.
         settings: those of `VoxelConfig`, by name.
     """
 

@@ -19,8 +19,8 @@ from mnif_core.signals.observations import Observations
 from mnif_core.signals.voxels import VoxelObservations
 from mnif_core.unseen.scene_fitting import fit_scenes
 
+PAIRS_PER_ROW = 8  # of an instance and its reconstruction on a sheet
 HELD_OUT = 3  # views of a scene to judge its latent by
-PAIRS_PER_ROW = 8  # on a sheet
 GRIDS = 8  # decoded at once: bounds memory
 
 

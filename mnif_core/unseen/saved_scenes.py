@@ -24,8 +24,8 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True)
-class StoredScene:
-    """A scene that training has not seen.
+class SavedScene:
+    """A scene that training has not seen, as its file has it.
 
     Attributes:
         name: what it is called; letters, digits, `_`, `.` and `-`.
@@ -54,7 +54,7 @@ class StoredScene:
         return replace(made, weights=self.weights, biases=self.biases)
 
 
-def fitted_names(field: Path) -> list[str]:
+def saved_names(field: Path) -> list[str]:
     """Names of the scenes fitted to the field in this folder, sorted."""
     return sorted(path.stem for path in (field / FITTED).glob("*.safetensors"))
 
@@ -67,12 +67,12 @@ def checked_name(field: Path, name: str, may_replace: bool) -> str:
     """
     if not NAME.fullmatch(name):
         raise ConfigError(f"cannot name a scene '{name}'; use letters, digits, '_', '.' and '-' in --name")
-    if not may_replace and name in fitted_names(field):
+    if not may_replace and name in saved_names(field):
         raise ConfigError(f"{field}: a scene '{name}' was fitted before; pass another --name, or --replace")
     return name
 
 
-def add_fitted(field: Path, scene: StoredScene, latents: Tensor, may_replace: bool = False) -> Path:
+def save_scene(field: Path, scene: SavedScene, latents: Tensor, may_replace: bool = False) -> Path:
     """Write `scene` into the folder of the field whose training latents are `latents`; whole or not at all.
 
     Raises:
@@ -92,14 +92,14 @@ def add_fitted(field: Path, scene: StoredScene, latents: Tensor, may_replace: bo
     return path
 
 
-def read_fitted(field: Path, name: str, latents: Tensor) -> StoredScene:
+def read_scene(field: Path, name: str, latents: Tensor) -> SavedScene:
     """Read one scene fitted to the field in this folder, onto the device of its training latents `latents`.
 
     Raises:
         ConfigError: there is none of this name.
         CheckpointError: damaged, or the field has been trained on since.
     """
-    path, known = field / FITTED / f"{name}.safetensors", fitted_names(field)
+    path, known = field / FITTED / f"{name}.safetensors", saved_names(field)
     if name not in known:
         raise ConfigError(
             f"{field}: no fitted scene '{name}'; "
@@ -113,11 +113,11 @@ def read_fitted(field: Path, name: str, latents: Tensor) -> StoredScene:
     if metadata.get("field") != _fingerprint(latents):
         raise CheckpointError(f"{path}: fitted to the field before it was trained on; fit the scene again")
     weights, biases = (tuple(tensors[key].to(latents.dtype) for key in keys) for keys in parts)
-    return StoredScene(name, tensors["latent"].to(latents.dtype), weights, biases)
+    return SavedScene(name, tensors["latent"].to(latents.dtype), weights, biases)
 
 
-class FittedScenes(Mapping[str, StoredScene]):
-    """All scenes fitted to a field, by name; read when asked for, so those that are added meanwhile are there too.
+class SavedScenes(Mapping[str, SavedScene]):
+    """All saved scenes of a field, by name; read when asked for, so those that are added meanwhile are there too.
 
     Args:
         field: its folder; nothing is in a folder that does not exist.
@@ -127,18 +127,18 @@ class FittedScenes(Mapping[str, StoredScene]):
     def __init__(self, field: Path, latents: Tensor) -> None:
         self._field, self._latents = field, latents
 
-    def __getitem__(self, name: str) -> StoredScene:
-        """See `read_fitted`."""
-        return read_fitted(self._field, name, self._latents)
+    def __getitem__(self, name: str) -> SavedScene:
+        """See `read_scene`."""
+        return read_scene(self._field, name, self._latents)
 
     def __contains__(self, name: object) -> bool:
-        return name in fitted_names(self._field)
+        return name in saved_names(self._field)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(fitted_names(self._field))
+        return iter(saved_names(self._field))
 
     def __len__(self) -> int:
-        return len(fitted_names(self._field))
+        return len(saved_names(self._field))
 
 
 def _fingerprint(latents: Tensor) -> str:

@@ -24,7 +24,7 @@ DEAD = 1e-6  # share of the widest direction's variance that every direction has
 
 
 @dataclass(frozen=True)
-class SceneFitting:
+class SceneFitConfig:
     """How a scene is found. The latent's prior is the Gaussian of the training latents."""
 
     steps: int = 120
@@ -46,8 +46,8 @@ class SceneFitting:
 
 
 @dataclass(frozen=True)
-class FittedScene:
-    """What was found of one scene.
+class SceneFit:
+    """What was found of one scene: a result in memory; `saved_scenes.SavedScene` is the file.
 
     Attributes:
         name: of the instance.
@@ -154,7 +154,7 @@ def nearest_training_scene(
     return int(torch.stack(errors).argmin())
 
 
-def fit_latent(field: GenerativeField, target: TargetViews, views: Tensor, fitting: SceneFitting) -> Tensor:
+def fit_latent(field: GenerativeField, target: TargetViews, views: Tensor, fitting: SceneFitConfig) -> Tensor:
     """The latent `[h]` that explains `views` `[v]` of `target` and lies near the training latents.
 
     Maximum a posteriori in whitened coordinates; the fewer the views, the more the training latents count.
@@ -173,7 +173,7 @@ def fit_latent(field: GenerativeField, target: TargetViews, views: Tensor, fitti
 
 
 def fit_weights(
-    field: GenerativeField, target: TargetViews, views: Tensor, latent: Tensor, fitting: SceneFitting
+    field: GenerativeField, target: TargetViews, views: Tensor, latent: Tensor, fitting: SceneFitConfig
 ) -> InstanceNetworks:
     """The network of `latent` `[h]`, its own weights fitted further to `views` `[v]` of `target`."""
     mixed = field.instance(latent)
@@ -198,7 +198,7 @@ def _minimise(
     penalty: Callable[[], Tensor],
     target: TargetViews,
     views: Tensor,
-    fitting: SceneFitting,
+    fitting: SceneFitConfig,
     steps: int,
     rate: float,
 ) -> None:
@@ -229,14 +229,14 @@ def _gaussian(latents: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def find_scene(
-    field: GenerativeField, target: TargetViews, views: Tensor, judged: Tensor, fitting: SceneFitting
-) -> FittedScene:
+    field: GenerativeField, target: TargetViews, views: Tensor, judged: Tensor, fitting: SceneFitConfig
+) -> SceneFit:
     """Fit one scene to `views` `[v]` of `target` and judge it by others, `judged`, or by the same if there are none."""
     judged = judged if len(judged) else views
     latent = fit_latent(field, target, views, fitting)
     networks = fit_weights(field, target, views, latent, fitting) if fitting.weight_steps else field.instance(latent)
     made, truth = target.rendered(networks, judged).cpu(), target.truth(judged).cpu()
-    return FittedScene(target.name, latent.cpu(), networks, truth, made, mean_psnr(made, truth))
+    return SceneFit(target.name, latent.cpu(), networks, truth, made, mean_psnr(made, truth))
 
 
 def signal_of_scenes(field: GenerativeField) -> SceneSignal:
@@ -248,7 +248,7 @@ def signal_of_scenes(field: GenerativeField) -> SceneSignal:
     return SceneSignal.of(field.signal, "has no views; pass data of its own modality")
 
 
-def fit_scenes(field: GenerativeField, data: Path, count: int, held_out: int, seed: int = 0) -> list[FittedScene]:
+def fit_scenes(field: GenerativeField, data: Path, count: int, held_out: int, seed: int = 0) -> list[SceneFit]:
     """Fit a latent to each of the first `count` instances of a folder of scenes.
 
     Args:
@@ -262,7 +262,7 @@ def fit_scenes(field: GenerativeField, data: Path, count: int, held_out: int, se
         ConfigError: not a field of scenes.
         DataError: as `list_instances`, `read_posed_views` and `TargetViews`.
     """
-    signal, fitting = signal_of_scenes(field), SceneFitting(seed=seed)
+    signal, fitting = signal_of_scenes(field), SceneFitConfig(seed=seed)
     scenes = []
     for path in track(list_instances(data, None, "train")[:count], "Fitting scenes"):
         target = TargetViews(read_posed_views(path, signal.reading), signal, field.device)

@@ -13,10 +13,10 @@ from mnif_core.data.posed_views import PosedViews
 from mnif_core.data.scene_folders import split_views
 from mnif_core.errors import ConfigError, DataError
 from mnif_core.generative_field import GenerativeField
-from mnif_core.unseen.saved_scenes import StoredScene, checked_name
+from mnif_core.unseen.saved_scenes import SavedScene, checked_name
 from mnif_core.unseen.scene_fitting import (
-    FittedScene,
-    SceneFitting,
+    SceneFit,
+    SceneFitConfig,
     TargetViews,
     find_scene,
     mean_psnr,
@@ -30,15 +30,15 @@ class StudyConfig:
     """What is fitted, and how."""
 
     counts: Sequence[int] = ()
-    """Numbers of views; none for all that are not held out."""
+    """Numbers of views. None: all that are not held out."""
     held_out: int = 3
     """Views of each object, evenly spread, that only judge."""
-    fitting: SceneFitting = SceneFitting()
+    fitting: SceneFitConfig = SceneFitConfig()
     """How a scene is found."""
 
 
 @dataclass(frozen=True)
-class Fitted:
+class StudyResult:
     """One object fitted to some of its views, beside the training scene that matches the same views best.
 
     Attributes:
@@ -48,7 +48,7 @@ class Fitted:
     """
 
     views: int
-    scene: FittedScene
+    scene: SceneFit
     nearest: Tensor
 
     @property
@@ -57,7 +57,9 @@ class Fitted:
         return mean_psnr(self.nearest, self.scene.views)
 
 
-def study_objects(field: GenerativeField, objects: Sequence[PosedViews], config: StudyConfig) -> list[list[Fitted]]:
+def study_objects(
+    field: GenerativeField, objects: Sequence[PosedViews], config: StudyConfig
+) -> list[list[StudyResult]]:
     """Fit every object to every number of views, evenly spread over those that are not held out.
 
     Args:
@@ -75,13 +77,13 @@ def study_objects(field: GenerativeField, objects: Sequence[PosedViews], config:
     signal = signal_of_scenes(field)
     targets = [TargetViews(views, signal, field.device) for views in objects]
     jobs = [(number, *job) for number, target in enumerate(targets) for job in _splits(target, config)]
-    results: list[list[Fitted]] = [[] for _ in targets]
+    results: list[list[StudyResult]] = [[] for _ in targets]
     for number, views, held in track(jobs, "Fitting"):
         target = targets[number]
         scene = find_scene(field, target, views, held, config.fitting)
         nearest = field.latents[nearest_training_scene(field, target, views)]
         shown = target.rendered(field.instance(nearest), held if len(held) else views).cpu()
-        results[number].append(Fitted(len(views), scene, shown))
+        results[number].append(StudyResult(len(views), scene, shown))
     return results
 
 
@@ -113,13 +115,13 @@ def scene_names(folder: Path, objects: Sequence[PosedViews], name: str | None, m
     return names
 
 
-def stored_scene(name: str, found: FittedScene, own_weights: bool) -> StoredScene:
+def stored_scene(name: str, found: SceneFit, own_weights: bool) -> SavedScene:
     """`found` as a scene of the run; with its network's weights where they are its own, not mixed by its latent."""
     own = (found.networks.weights, found.networks.biases) if own_weights else ((), ())
-    return StoredScene(name, found.latent, *own)
+    return SavedScene(name, found.latent, *own)
 
 
-def mean_scores(results: Sequence[Sequence[Fitted]]) -> list[tuple[int, float, float]]:
+def mean_scores(results: Sequence[Sequence[StudyResult]]) -> list[tuple[int, float, float]]:
     """For every number of views: the number, and the objects' mean PSNR in dB, fitted and of nearest training scenes.
 
     Args:
@@ -133,7 +135,7 @@ def mean_scores(results: Sequence[Sequence[Fitted]]) -> list[tuple[int, float, f
     return columns
 
 
-def study_pictures(results: Sequence[Sequence[Fitted]]) -> list[list[Tensor]]:
+def study_pictures(results: Sequence[Sequence[StudyResult]]) -> list[list[Tensor]]:
     """For every object a view, what each number of views makes of it, and its nearest training scene.
 
     Each `[height, width, 3]` in [0, 1].

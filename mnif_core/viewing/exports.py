@@ -19,9 +19,9 @@ from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.networks.modulation import Modulation
 from mnif_core.sheets import save_png
 from mnif_core.viewing.buttons import add_buttons
+from mnif_core.viewing.display import Display
 from mnif_core.viewing.markup import plain
 from mnif_core.viewing.selection import Selection, networks_of
-from mnif_core.viewing.stage import Stage
 
 CELLS, PIXELS = 128, 512  # where the export starts
 Shown = tuple[Selection, Tensor]
@@ -36,7 +36,7 @@ class Exports:
         shown: what browsers show now, and its latent `[1, h]`; none before anything is shown.
     """
 
-    def __init__(self, gui: viser.GuiApi, stage: Stage, shown: Callable[[], Shown | None]) -> None:
+    def __init__(self, gui: viser.GuiApi, stage: Display, shown: Callable[[], Shown | None]) -> None:
         self._stage, self._shown = stage, shown
         signal = stage.field().signal
         if signal.kind in SOLIDS:

@@ -7,9 +7,9 @@ import viser
 
 from mnif_core.viewing.buttons import add_buttons
 from mnif_core.viewing.controls import Controls
+from mnif_core.viewing.display import Display
 from mnif_core.viewing.markup import Markup, Tile, gallery
 from mnif_core.viewing.selection import Selection
-from mnif_core.viewing.stage import Stage
 from mnif_core.viewing.thumbnails import Thumbnails
 
 COLUMNS, ROWS = 4, 3
@@ -24,7 +24,7 @@ class Gallery:
     viser's pictures take no clicks, its buttons do: each picture presses a button out of sight.
     """
 
-    def __init__(self, gui: viser.GuiApi, stage: Stage, controls: Controls, thumbnails: Thumbnails) -> None:
+    def __init__(self, gui: viser.GuiApi, stage: Display, controls: Controls, thumbnails: Thumbnails) -> None:
         field = stage.field()
         self._stage, self._controls, self._thumbnails = stage, controls, thumbnails
         self._noun, self._count = field.signal.noun, len(field.latents)

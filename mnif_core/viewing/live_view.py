@@ -16,10 +16,10 @@ from torch import Tensor
 
 from mnif_core.rendering.cameras import pixel_directions
 
-PIXELS_PER_CHUNK = 4096
+PIXELS_PER_CHUNK = 4096  # after which a newer wish is heard
 REST = 0.15  # seconds without movement before a finer picture is begun
 BRIEF = 0.08  # seconds that a coarse picture may take
-COARSEST = 32  # rows
+COARSEST = 32  # rows of pixels
 JPEG_QUALITY = 92
 
 Paint = Callable[[Tensor, Tensor], Tensor]

@@ -25,7 +25,7 @@ Position = tuple[float, float, float]
 
 
 class PageStage:
-    """A saved field on a page: see `Stage`. Subclasses say what an instance looks like."""
+    """A saved field on a page: see `Display`. Subclasses say what an instance looks like."""
 
     moving = "Drag to turn, drag with the right button to shift, wheel to zoom."
     up = (0.0, 0.0, 1.0)
@@ -35,28 +35,28 @@ class PageStage:
         server.on_client_connect(self._frame)
 
     def field(self) -> GenerativeField:
-        """See `Stage`."""
+        """See `Display`."""
         return self._field
 
     @property
     def fitted(self) -> Fitted:
-        """See `Stage`."""
+        """See `Display`."""
         return self._fitted
 
     def version(self, selection: Selection) -> int:
-        """See `Stage`. A saved field does not change."""
+        """See `Display`. A saved field does not change."""
         return 0
 
     def held(self) -> AbstractContextManager[object]:
-        """See `Stage`."""
+        """See `Display`."""
         return nullcontext()
 
     def watched(self) -> bool:
-        """See `Stage`."""
+        """See `Display`."""
         return bool(self._server.get_clients())
 
     def show(self, selection: Selection, latent: Tensor, wanted: Callable[[], bool]) -> bool:
-        """See `Stage`."""
+        """See `Display`."""
         if not wanted():
             return False
         self.draw(networks_of(self._field, selection, latent, self._fitted))

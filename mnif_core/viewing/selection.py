@@ -13,11 +13,12 @@ from mnif_core.generative_field import GenerativeField
 from mnif_core.latents.geometry import bilinear, principal_directions, truncate
 from mnif_core.latents.neighbours import Sampler
 from mnif_core.networks.instance_networks import InstanceNetworks
-from mnif_core.unseen.saved_scenes import StoredScene
+from mnif_core.unseen.saved_scenes import SavedScene
 
 Source = Literal["train", "fitted", "sample", "between", "corners"]
 SAMPLERS: dict[Sampler, str] = {"dpm++": "DPM-Solver++", "ddim": "DDIM", "ddpm": "DDPM", "neighbours": "Neighbours"}
-Fitted = Mapping[str, StoredScene]
+Fitted = Mapping[str, SavedScene]
+"""What a viewer can show beside training instances and samples: saved scenes by name."""
 NONE_FITTED: Fitted = MappingProxyType({})
 DIRECTIONS = 6  # principal directions that can be steered
 FORMS = (

@@ -18,11 +18,11 @@ from mnif_core.latents.novelty import nearest
 from mnif_core.viewing.buttons import add_buttons
 from mnif_core.viewing.connections import wait_in_turn
 from mnif_core.viewing.controls import Controls
+from mnif_core.viewing.display import Display
 from mnif_core.viewing.exports import Exports
 from mnif_core.viewing.gallery import Gallery
 from mnif_core.viewing.markup import Element, Markup, Tile, plain, tile_grid
 from mnif_core.viewing.selection import Selection, is_stand_in, latent_of
-from mnif_core.viewing.stage import Stage
 from mnif_core.viewing.thumbnails import Thumbnails
 
 RESAMPLE = 15.0  # seconds until a shown sample that training has overtaken is drawn anew
@@ -63,7 +63,7 @@ class Steering:
         selection: where the controls start.
     """
 
-    def __init__(self, server: viser.ViserServer, stage: Stage, selection: Selection) -> None:
+    def __init__(self, server: viser.ViserServer, stage: Display, selection: Selection) -> None:
         wait_in_turn(server.get_port())
         gui, field = server.gui, stage.field()
         self._stage = stage

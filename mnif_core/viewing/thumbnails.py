@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from PIL import Image
 from torch import Tensor
 
+from mnif_core.viewing.display import Display
 from mnif_core.viewing.selection import Selection, latent_of, networks_of
-from mnif_core.viewing.stage import Stage
 
 KEPT = 1024  # pictures in memory, the least recently seen left out
 REMAKE = 15.0  # seconds until a picture that training has overtaken is made anew
@@ -36,7 +36,7 @@ class Thumbnails:
     for the moment of mixing an instance's network, and rests in between while the field trains.
     """
 
-    def __init__(self, stage: Stage, ready: Callable[[], None]) -> None:
+    def __init__(self, stage: Display, ready: Callable[[], None]) -> None:
         self._stage, self._ready = stage, ready
         self._wanted: tuple[Selection, ...] = ()
         self._made: OrderedDict[Selection, Thumbnail] = OrderedDict()

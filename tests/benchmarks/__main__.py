@@ -24,7 +24,7 @@ class Benchmark:
     """What to measure, and where the figures go."""
 
     only: tuple[str, ...] = ()
-    """Cases whose names contain one of these; none for all."""
+    """Cases whose names contain one of these. None: all."""
     quick: bool = False
     """One round each and a small prior: a look, not a figure."""
     scaling: bool = True

@@ -41,7 +41,7 @@ class Ablations:
     tables: tuple[TableName, ...] = ("4a", "4b", "4c", "5", "6")
     """Coefficients (4a), number of bases (4b), latent dimensions (4c), how latents are found (5), length (6)."""
     data: Path | None = None
-    """Images; none for the bundled photographs."""
+    """Images. None: the bundled photographs."""
     steps: int = 1500
     """Outer steps of every row; of the shortest row of Table 6. Minutes a row on two CPU cores."""
     prior_steps: int = 1500

@@ -53,7 +53,7 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Run:
-    """One row: bases M, latent dimensions H, w0, and instances; none for the whole demo set."""
+    """One row: bases M, latent dimensions H, w0, and instances. None: the whole demo set."""
 
     kind: Kind
     bases: int

@@ -70,7 +70,9 @@ def test_outputs_agree(name: str, tree: str) -> None:
 
         chain = prior.schedule.respaced(spread_timesteps(1000, 5))
         noises = iter(data["sample_noise"][1:])
-        states = sample_ddpm(denoise, data["sample_noise"][0], chain, lambda x, noises=noises: next(noises))
+        states: list[torch.Tensor] = []
+        start = data["sample_noise"][0]
+        sample_ddpm(denoise, start, chain, lambda x, noises=noises: next(noises), after_step=states.append)
         for state, expected in zip(states, data[f"samples_{weights}"], strict=True):
             torch.testing.assert_close(prior.mean + prior.std * state, expected, atol=atol["samples"], rtol=0)
 

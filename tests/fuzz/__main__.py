@@ -24,7 +24,7 @@ class Fuzz:
     seed: int = 0
     """Of the first case of each subject; the others count on."""
     subject: tuple[str, ...] = ()
-    """Subjects whose names contain one of these; none for all."""
+    """Subjects whose names contain one of these. None: all."""
     only: int | None = None
     """The seed of the one case to run, with the trace of what it raises."""
 

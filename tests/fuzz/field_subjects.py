@@ -22,7 +22,7 @@ from mnif_core.official import import_official
 from mnif_core.presets import IMAGE_TINY, PRESETS, StageConfig
 from mnif_core.prior.latent_prior import PriorConfig
 from mnif_core.signals.scenes import SceneSignal
-from mnif_core.unseen.saved_scenes import StoredScene, add_fitted, fitted_names, read_fitted
+from mnif_core.unseen.saved_scenes import SavedScene, read_scene, save_scene, saved_names
 from tests.fuzz.containers import damage_safetensors, damage_state, damage_zip
 from tests.fuzz.mutations import damage_bytes, damage_json, damage_text
 from tests.fuzz.subject import Subject, require
@@ -88,14 +88,14 @@ def _write_fitted(folder: Path) -> None:
     field = GenerativeField.load(folder / "field")
     latent = torch.ones(6)
     networks = field.instance(latent)
-    own = StoredScene("own", latent, tuple(w[0][None] for w in networks.weights), networks.biases)
-    add_fitted(folder / "field", own, field.latents)
+    own = SavedScene("own", latent, tuple(w[0][None] for w in networks.weights), networks.biases)
+    save_scene(folder / "field", own, field.latents)
 
 
 def _read_fitted(folder: Path) -> None:
     field = GenerativeField.load(folder / "field")
-    for name in fitted_names(folder / "field"):
-        scene = read_fitted(folder / "field", name, field.latents)
+    for name in saved_names(folder / "field"):
+        scene = read_scene(folder / "field", name, field.latents)
         values = scene.networks(field.modulation)(torch.rand(1, 9, 3))
         require(bool(torch.isfinite(values).all()), "what a fitted scene shows is not finite")
 

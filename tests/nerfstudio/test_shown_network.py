@@ -11,7 +11,7 @@ from torch import Tensor
 from mnif_core.rendering.cameras import look_at_origin_opengl
 from mnif_core.signals.scenes import TOLERANCE
 from mnif_core.training.learning_rates import rated_parameters
-from mnif_core.unseen.saved_scenes import StoredScene, add_fitted
+from mnif_core.unseen.saved_scenes import SavedScene, save_scene
 from mnif_nerfstudio import shown_network
 from mnif_nerfstudio.methods import mnif, mnif_tiny
 from mnif_nerfstudio.model import MnifModel, MnifModelConfig
@@ -111,8 +111,8 @@ def test_another_scene_and_loaded_weights_are_shown(model: MnifModel) -> None:
 def test_a_fitted_scene_is_shown_by_its_own_network(model: MnifModel, tmp_path: Path) -> None:
     model.field_folder = model.generative_field().save(tmp_path / "field")
     own = model.field.networks(model.latents[1:])
-    scene = StoredScene("chair", model.latents[0].detach(), own.weights, own.biases)
-    add_fitted(model.field_folder, scene, model.latents)
+    scene = SavedScene("chair", model.latents[0].detach(), own.weights, own.biases)
+    save_scene(model.field_folder, scene, model.latents)
     model.show(type(model.shown)("fitted", name="chair"))
     fitted, second = (model.get_outputs_for_camera(camera(scene)) for scene in (None, 1))
     assert float((fitted["rgb"] - second["rgb"]).abs().max()) <= TOLERANCE

@@ -23,7 +23,7 @@ from mnif_core.errors import ConfigError, DataError
 from mnif_core.files.stored_config import parse_json
 from mnif_core.rendering.cameras import spiral_opengl
 
-VERSION = 1
+VERSION = 1  # of the cars, kept in the settings beside them
 """Raise it whenever the pictures change: older sets are then made again."""
 FIRST_TEST_CAR = 10_000  # cars from here on are in no training set
 TEST_CARS, TEST_VIEWS = 32, 251

@@ -1,6 +1,6 @@
 """Distances between two sets of feature vectors: FID, KID, precision and recall, density and coverage.
 
-Shape letters: n real, m generated, f features.
+Shape letters: n real, s generated, f features.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ def frechet_distance(real: Tensor, generated: Tensor) -> float:
 
     Args:
         real: `[n, f]`, n at least 2.
-        generated: `[m, f]`, m at least 2.
+        generated: `[s, f]`, s at least 2.
 
     Returns:
         At least 0, up to rounding.
@@ -52,7 +52,7 @@ def kernel_distance(
 
     Args:
         real: `[n, f]`.
-        generated: `[m, f]`.
+        generated: `[s, f]`.
         subsets: how many.
         subset_size: rows of each; the smaller set's size where that is less.
         seed: of the subsets.
@@ -103,7 +103,7 @@ def manifold(real: Tensor, generated: Tensor, k: int = 3) -> Manifold:
 
     Args:
         real: `[n, f]`, n above k.
-        generated: `[m, f]`, m above k.
+        generated: `[s, f]`, s above k.
         k: neighbour, the point itself not counted.
 
     Raises:

@@ -1,6 +1,6 @@
 """Distances between two sets of shapes, each shape a cloud of surface points.
 
-Shape letters: r reference shapes, g generated shapes, p points.
+Shape letters: n reference shapes, s generated shapes, p points (q of the other set).
 """
 
 import os
@@ -21,11 +21,11 @@ def chamfer_distances(first: Tensor, second: Tensor) -> Tensor:
     """Chamfer distance of every pair: mean squared distance to the nearest point, both directions added.
 
     Args:
-        first: `[r, p, 3]`.
-        second: `[g, q, 3]`.
+        first: `[n, p, 3]`.
+        second: `[s, q, 3]`.
 
     Returns:
-        `[r, g]`, of `first`'s type.
+        `[n, s]`, of `first`'s type.
     """
     if first.device.type == "cuda":
         return torch.stack([_brute(cloud, second) for cloud in first])
@@ -41,7 +41,7 @@ def chamfer_distances(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _brute(cloud: Tensor, others: Tensor) -> Tensor:
-    """One row `[g]`, pair by pair and without the expansion of squares, which cancels near 0."""
+    """One row `[s]`, pair by pair and without the expansion of squares, which cancels near 0."""
     found = []
     for other in others:
         squared = torch.cdist(cloud, other, compute_mode="donot_use_mm_for_euclid_dist").square()
@@ -66,7 +66,7 @@ class ShapeScores:
 
 
 def shape_scores(references: Tensor, generated: Tensor) -> ShapeScores:
-    """COV, MMD (Achlioptas et al. 2018) and 1-NNA (Yang et al. 2019) of clouds `[r, p, 3]` and `[g, p, 3]`.
+    """COV, MMD (Achlioptas et al. 2018) and 1-NNA (Yang et al. 2019) of clouds `[n, p, 3]` and `[s, p, 3]`.
 
     Under the Chamfer distance. No matrix of all pairs is ever held.
     """
@@ -89,7 +89,7 @@ def shape_scores(references: Tensor, generated: Tensor) -> ShapeScores:
 
 
 def _among(clouds: Tensor, what: str) -> Tensor:
-    """Distance of every cloud to the nearest other one of its set `[r]`; each pair is compared once."""
+    """Distance of every cloud to the nearest other one of its set `[n]`; each pair is compared once."""
     nearest = clouds.new_full((len(clouds),), torch.inf)
     for start, block in _blocks(clouds, None, what):
         block.fill_diagonal_(torch.inf)

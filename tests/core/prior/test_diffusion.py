@@ -1,6 +1,7 @@
 """Diffusion against the authors' numbers and against diffusers."""
 
 import functools
+import weakref
 
 import pytest
 import torch
@@ -80,10 +81,14 @@ def test_golden_chains(name: str) -> None:
         chain = whole.respaced(data[f"{prefix}_timesteps"].long())
         torch.testing.assert_close(chain.betas, data[f"{prefix}_betas"], rtol=1e-9, atol=0)
         noises = iter(data[f"{prefix}_z"])
+        states: list[Tensor] = []
         if prefix == "chain":
-            states = sample_ddpm(denoise, data["chain_xT"], chain, lambda _, noises=noises: next(noises))
+            last = sample_ddpm(
+                denoise, data["chain_xT"], chain, lambda _, noises=noises: next(noises), after_step=states.append
+            )
         else:
-            states = sample_ddim(denoise, data["ddim_xT"], chain)
+            last = sample_ddim(denoise, data["ddim_xT"], chain, states.append)
+        assert last is states[-1]
         torch.testing.assert_close(torch.stack(states), data[f"{prefix}_samples"], atol=atol, rtol=0)
 
 
@@ -140,7 +145,7 @@ def test_ddpm_is_diffusers(schedule: ScheduleName, prediction: Prediction, varia
         timestep_spacing="leading",
     )
     theirs.alphas_cumprod = NoiseSchedule.make(schedule).alphas_cumprod  # type: ignore[attr-defined]
-    compare(theirs, schedule, prediction, lambda d, x, c, n: sample_ddpm(d, x, c, n, variance))  # type: ignore[arg-type]
+    compare(theirs, schedule, prediction, lambda d, x, c, n, a: sample_ddpm(d, x, c, n, variance, a))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("schedule", "prediction"), COMBINATIONS)
@@ -149,7 +154,7 @@ def test_ddim_is_diffusers(schedule: ScheduleName, prediction: Prediction) -> No
         "DDIMScheduler", schedule, prediction, clip_sample=False, set_alpha_to_one=True, timestep_spacing="leading"
     )
     theirs.alphas_cumprod = NoiseSchedule.make(schedule).alphas_cumprod  # type: ignore[attr-defined]
-    compare(theirs, schedule, prediction, lambda d, x, c, n: sample_ddim(d, x, c))
+    compare(theirs, schedule, prediction, lambda d, x, c, n, a: sample_ddim(d, x, c, a))
 
 
 def compare(theirs: object, schedule: ScheduleName, prediction: Prediction, sample: object) -> None:
@@ -165,7 +170,8 @@ def compare(theirs: object, schedule: ScheduleName, prediction: Prediction, samp
         return to_x0(prediction, network(x, timestep), x, whole.alphas_cumprod[timestep])
 
     ours = iter(noises)
-    states = sample(denoise, start, chain, lambda _: next(ours))  # type: ignore[operator]
+    states: list[Tensor] = []
+    sample(denoise, start, chain, lambda _: next(ours), states.append)  # type: ignore[operator]
     x, expected = start, []
     for number, timestep in enumerate(theirs.timesteps):  # type: ignore[attr-defined]
         x = their_step(theirs, network(x, int(timestep)), timestep, x, noises[number])
@@ -206,7 +212,8 @@ def test_dpm_solver_is_diffusers(schedule: ScheduleName, prediction: Prediction)
     def denoise(x: Tensor, timestep: int) -> Tensor:
         return to_x0(prediction, network(x, timestep), x, whole.alphas_cumprod[timestep])
 
-    states = sample_dpm_solver_pp_2m(denoise, start, chain)
+    states: list[Tensor] = []
+    sample_dpm_solver_pp_2m(denoise, start, chain, states.append)
     # its sigmas are float32: put the exact ones in
     bars = whole.alphas_cumprod[torch.tensor(timesteps)]
     theirs.sigmas = torch.cat([((1 - bars) / bars).sqrt(), torch.zeros(1, dtype=torch.float64)])  # type: ignore[attr-defined]
@@ -214,6 +221,34 @@ def test_dpm_solver_is_diffusers(schedule: ScheduleName, prediction: Prediction)
     for timestep, ours in zip(theirs.timesteps, states, strict=True):  # type: ignore[attr-defined]
         x = theirs.step(network(x, int(timestep)), timestep, x).prev_sample  # type: ignore[attr-defined]
         torch.testing.assert_close(ours, x, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("sampler", ["ddpm", "ddim", "dpm++"])
+def test_a_long_chain_holds_a_handful_of_states(sampler: str) -> None:
+    chain, made, most = NoiseSchedule.make("linear", 100), [], 0
+
+    def remembered(x: Tensor) -> Tensor:
+        made.append(weakref.ref(x))
+        return x
+
+    def denoise(x: Tensor, timestep: int) -> Tensor:
+        nonlocal most
+        remembered(x)
+        most = max(most, len({id(state) for state in (ref() for ref in made) if state is not None}))
+        return remembered(torch.tanh(x))
+
+    def noise(x: Tensor) -> Tensor:
+        return remembered(torch.randn_like(x))
+
+    start = torch.randn(4, 3)
+    if sampler == "ddpm":
+        sample_ddpm(denoise, start, chain, noise)
+    elif sampler == "ddim":
+        sample_ddim(denoise, start, chain)
+    else:
+        sample_dpm_solver_pp_2m(denoise, start, chain)
+    assert len(made) >= 200
+    assert most <= 4, "start, current state, last estimate and the one before"
 
 
 def test_timesteps_are_spread_with_both_ends() -> None:

@@ -7,7 +7,7 @@ from jaxtyping import Float, jaxtyped
 from torch import Tensor
 
 from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
-from mnif_core.rendering.losses import RayError
+from mnif_core.rendering.losses import RenderingLoss
 from mnif_core.rendering.volume import composite, elu_density, sample_distances
 from mnif_core.signals.scene_rays import DENSITIES, SLOPES
 from mnif_core.signals.scenes import SceneSignal
@@ -18,7 +18,7 @@ SCENES, RAYS, SAMPLES = 3, 41, 32
 
 @jaxtyped(typechecker=beartype)
 def error_of(
-    criterion: RayError, values: Float[Tensor, "scenes points 4"]
+    criterion: RenderingLoss, values: Float[Tensor, "scenes points 4"]
 ) -> tuple[Float[Tensor, " scenes"], Float[Tensor, "scenes points 4"]]:
     return criterion(values, slice(0, values.shape[0]), slice(0, values.shape[1]))
 
@@ -59,7 +59,7 @@ def test_gradient_by_raw_values_from_empty_to_opaque() -> None:
     depths = torch.linspace(0.8, 1.8, SAMPLES, dtype=torch.float64).expand(SCENES, RAYS, SAMPLES)
     norms = 1.0 + torch.rand(SCENES, RAYS, generator=generator, dtype=torch.float64)
     colors = torch.rand(SCENES, RAYS, 3, generator=generator, dtype=torch.float64)
-    criterion = RayError(colors, sample_distances(depths, norms), elu_density, SLOPES["elu"])
+    criterion = RenderingLoss(colors, sample_distances(depths, norms), elu_density, SLOPES["elu"])
     samples = values.unflatten(1, (RAYS, SAMPLES))
     made = composite(samples[..., :3], elu_density(samples[..., 3]), depths, norms).color * 0.5 + 0.5
     expected = (made - colors).square().mean((1, 2))

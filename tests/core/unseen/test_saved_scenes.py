@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from mnif_core.errors import CheckpointError, ConfigError, OutputError
 from mnif_core.generative_field import GenerativeField
-from mnif_core.unseen.saved_scenes import FittedScenes, StoredScene, add_fitted, fitted_names, read_fitted
+from mnif_core.unseen.saved_scenes import SavedScene, SavedScenes, read_scene, save_scene, saved_names
 from tests.core.test_cli import save_field
 
 
@@ -22,11 +22,11 @@ def test_a_scene_comes_back_with_its_own_network(folder: Path) -> None:
     field = GenerativeField.load(folder)
     latent, points = torch.randn(6), torch.rand(1, 9, 3)
     networks = field.instance(latent)
-    add_fitted(folder, StoredScene("chair.v2", latent), field.latents)
+    save_scene(folder, SavedScene("chair.v2", latent), field.latents)
     own = tuple(weight + 0.1 for weight in networks.weights)
-    add_fitted(folder, StoredScene("own", latent, own, networks.biases), field.latents)
-    assert fitted_names(folder) == ["chair.v2", "own"]
-    plain, moved = (read_fitted(folder, name, field.latents) for name in fitted_names(folder))
+    save_scene(folder, SavedScene("own", latent, own, networks.biases), field.latents)
+    assert saved_names(folder) == ["chair.v2", "own"]
+    plain, moved = (read_scene(folder, name, field.latents) for name in saved_names(folder))
     assert torch.equal(plain.latent, latent) and not plain.weights
     torch.testing.assert_close(plain.networks(field.modulation)(points), networks(points))
     for weight, expected in zip(moved.networks(field.modulation).weights, own, strict=True):
@@ -35,40 +35,40 @@ def test_a_scene_comes_back_with_its_own_network(folder: Path) -> None:
 
 def test_names_are_not_taken_twice(folder: Path) -> None:
     latents = GenerativeField.load(folder).latents
-    path = add_fitted(folder, StoredScene("chair", torch.zeros(6)), latents)
+    path = save_scene(folder, SavedScene("chair", torch.zeros(6)), latents)
     with pytest.raises(ConfigError, match="'chair' was fitted before"):
-        add_fitted(folder, StoredScene("chair", torch.ones(6)), latents)
-    assert torch.equal(read_fitted(folder, "chair", latents).latent, torch.zeros(6))
-    add_fitted(folder, StoredScene("chair", torch.ones(6)), latents, may_replace=True)
-    assert torch.equal(read_fitted(folder, "chair", latents).latent, torch.ones(6))
+        save_scene(folder, SavedScene("chair", torch.ones(6)), latents)
+    assert torch.equal(read_scene(folder, "chair", latents).latent, torch.zeros(6))
+    save_scene(folder, SavedScene("chair", torch.ones(6)), latents, may_replace=True)
+    assert torch.equal(read_scene(folder, "chair", latents).latent, torch.ones(6))
     for bad in ("", "../chair", ".hidden", "a chair"):
         with pytest.raises(ConfigError, match="letters, digits"):
-            add_fitted(folder, StoredScene(bad, torch.ones(6)), latents)
+            save_scene(folder, SavedScene(bad, torch.ones(6)), latents)
     assert [entry.name for entry in path.parent.iterdir()] == ["chair.safetensors"]
 
 
 def test_scenes_outlive_a_report_but_not_more_training(folder: Path) -> None:
     field = GenerativeField.load(folder)
-    add_fitted(folder, StoredScene("chair", torch.ones(6)), field.latents)
+    save_scene(folder, SavedScene("chair", torch.ones(6)), field.latents)
     field.save(folder)
-    assert torch.equal(read_fitted(folder, "chair", field.latents).latent, torch.ones(6))
+    assert torch.equal(read_scene(folder, "chair", field.latents).latent, torch.ones(6))
     with pytest.raises(CheckpointError, match="before it was trained on"):
-        read_fitted(folder, "chair", field.latents + 1e-3)
+        read_scene(folder, "chair", field.latents + 1e-3)
 
 
 def test_what_is_missing_or_damaged_is_named(folder: Path) -> None:
     latents = GenerativeField.load(folder).latents
     with pytest.raises(ConfigError, match="no fitted scene 'chair'; add one"):
-        read_fitted(folder, "chair", latents)
-    path = add_fitted(folder, StoredScene("stool", torch.ones(6)), latents)
+        read_scene(folder, "chair", latents)
+    path = save_scene(folder, SavedScene("stool", torch.ones(6)), latents)
     with pytest.raises(ConfigError, match="choose one of stool"):
-        read_fitted(folder, "chair", latents)
+        read_scene(folder, "chair", latents)
     path.write_bytes(path.read_bytes()[:-8])
     with pytest.raises(CheckpointError, match="damaged"):
-        read_fitted(folder, "stool", latents)
+        read_scene(folder, "stool", latents)
     (folder / "blocked").write_text("")
     with pytest.raises(OutputError, match="cannot be written"):
-        add_fitted(folder / "blocked", StoredScene("stool", torch.ones(6)), latents)
+        save_scene(folder / "blocked", SavedScene("stool", torch.ones(6)), latents)
 
 
 @pytest.mark.parametrize(
@@ -82,19 +82,19 @@ def test_what_is_missing_or_damaged_is_named(folder: Path) -> None:
 )
 def test_tensors_of_another_scene_are_named(folder: Path, change: dict[str, torch.Tensor], message: str) -> None:
     field = GenerativeField.load(folder)
-    path = add_fitted(folder, StoredScene("stool", torch.ones(6)), field.latents)
+    path = save_scene(folder, SavedScene("stool", torch.ones(6)), field.latents)
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
     save_file({"latent": torch.ones(6), **change}, path, metadata)
     with pytest.raises(CheckpointError, match=message):
-        read_fitted(folder, "stool", field.latents).networks(field.modulation)
+        read_scene(folder, "stool", field.latents).networks(field.modulation)
 
 
 def test_scenes_added_meanwhile_are_found(folder: Path) -> None:
     latents = GenerativeField.load(folder).latents
-    scenes = FittedScenes(folder, latents)
+    scenes = SavedScenes(folder, latents)
     assert list(scenes) == [] and "chair" not in scenes
-    assert len(FittedScenes(folder / "nowhere", latents)) == 0
-    add_fitted(folder, StoredScene("chair", torch.ones(6)), latents)
+    assert len(SavedScenes(folder / "nowhere", latents)) == 0
+    save_scene(folder, SavedScene("chair", torch.ones(6)), latents)
     assert list(scenes) == ["chair"] and "chair" in scenes and len(scenes) == 1
     assert torch.equal(scenes["chair"].latent, torch.ones(6))

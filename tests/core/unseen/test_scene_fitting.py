@@ -14,8 +14,8 @@ from mnif_core.errors import ConfigError, DataError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
 from mnif_core.signals.scenes import SceneSignal
-from mnif_core.unseen.saved_scenes import fitted_names, read_fitted
-from mnif_core.unseen.scene_fitting import SceneFitting, TargetViews, find_scene, fit_scenes, nearest_training_scene
+from mnif_core.unseen.saved_scenes import read_scene, saved_names
+from mnif_core.unseen.scene_fitting import SceneFitConfig, TargetViews, find_scene, fit_scenes, nearest_training_scene
 from tests.core.test_cli import save_field
 
 SIZE, VIEWS = 16, 8
@@ -73,7 +73,7 @@ def test_few_views_stay_near_the_training_latents(field: GenerativeField, data: 
     target, held = targets(field, data), torch.tensor([2, 6])
     deviations = []
     for pull in (0.0, 0.1, 10.0):
-        found = find_scene(field, target, torch.tensor([0]), held, SceneFitting(steps=60, rays=128, pull=pull))
+        found = find_scene(field, target, torch.tensor([0]), held, SceneFitConfig(steps=60, rays=128, pull=pull))
         deviations.append(float((found.latent - field.latents.mean(0)).norm()))
     assert deviations[0] > deviations[1] > deviations[2]
     assert deviations[2] < 0.05 * deviations[0]
@@ -81,12 +81,12 @@ def test_few_views_stay_near_the_training_latents(field: GenerativeField, data: 
 
 def test_own_weights_come_nearer_to_the_views(field: GenerativeField, data: Path) -> None:
     target, every = targets(field, data), torch.arange(VIEWS)
-    latent = SceneFitting(steps=20, rays=128)
+    latent = SceneFitConfig(steps=20, rays=128)
     mixed = find_scene(field, target, every, every, latent)
-    own = find_scene(field, target, every, every, SceneFitting(steps=20, rays=128, weight_steps=60, weight_pull=0.0))
+    own = find_scene(field, target, every, every, SceneFitConfig(steps=20, rays=128, weight_steps=60, weight_pull=0.0))
     assert torch.equal(mixed.latent, own.latent)
     assert own.psnr > mixed.psnr + 1.0
-    held = find_scene(field, target, every, every, SceneFitting(steps=20, rays=128, weight_steps=60, weight_pull=1e4))
+    held = find_scene(field, target, every, every, SceneFitConfig(steps=20, rays=128, weight_steps=60, weight_pull=1e4))
     assert abs(held.psnr - mixed.psnr) < 0.5
 
 
@@ -123,20 +123,20 @@ def test_command_adds_scenes_to_the_run(
     assert "2 unseen objects" in said and "2 held-out views" in said
     with Image.open(run / "fitted.png") as sheet:
         assert sheet.size == (4 * 130, 2 * 130)  # view, from 1, from 4, nearest
-    assert fitted_names(run / "field") == ["scene_0", "scene_1"]
-    stored = read_fitted(run / "field", "scene_1", field.latents)
+    assert saved_names(run / "field") == ["scene_0", "scene_1"]
+    stored = read_scene(run / "field", "scene_1", field.latents)
     again = find_scene(
         field,
         TargetViews(read_posed_views(data / "scene_1"), field.signal, "cpu"),
         torch.tensor([0, 3, 4, 7]),
         torch.tensor([2, 6]),
-        SceneFitting(),
+        SceneFitConfig(),
     )
     torch.testing.assert_close(stored.latent, again.latent)
     assert fit_scene(run, *both) == 1
     assert "fitted before" in capsys.readouterr().err
     assert fit_scene(run, "--images", data / "scene_0", "--held-out", 2, "--name", "mixed", "--weight-steps", 0) == 0
-    assert stored.weights and not read_fitted(run / "field", "mixed", field.latents).weights
+    assert stored.weights and not read_scene(run / "field", "mixed", field.latents).weights
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_other_axes_and_places_are_read_by_options_and_by_the_run_s_own(
     assert fit_scene(tmp_path / "run", *options) == 1
     assert "their axes are opengl: pass --axes opengl --normalise" in capsys.readouterr().err
     assert fit_scene(tmp_path / "run", *options, "--axes", "opengl", "--normalise") == 0
-    named = read_fitted(tmp_path / "run/field", "scene_0", field.latents)
+    named = read_scene(tmp_path / "run/field", "scene_0", field.latents)
     torch.testing.assert_close(named.latent, expected, atol=1e-3, rtol=1e-3)
     signal = replace(field.signal, axes="opengl", normalise=True)
     trained_so = GenerativeField(field.modulation, field.latents, signal)

@@ -8,8 +8,8 @@ import torch
 from mnif_core.data.posed_views import PosedViews, read_posed_views
 from mnif_core.errors import ConfigError, DataError
 from mnif_core.generative_field import GenerativeField
-from mnif_core.unseen.saved_scenes import add_fitted, read_fitted
-from mnif_core.unseen.scene_fitting import SceneFitting, TargetViews, nearest_training_scene
+from mnif_core.unseen.saved_scenes import read_scene, save_scene
+from mnif_core.unseen.scene_fitting import SceneFitConfig, TargetViews, nearest_training_scene
 from mnif_core.unseen.scene_study import (
     StudyConfig,
     mean_scores,
@@ -22,7 +22,7 @@ from tests.small_field import small_field
 from tests.srn_fixture import write_srn
 
 VIEWS = 8
-QUICK = SceneFitting(steps=3, rays=16)
+QUICK = SceneFitConfig(steps=3, rays=16)
 
 
 @pytest.fixture(scope="module")
@@ -120,10 +120,10 @@ def test_objects_are_called_after_their_folders(
 def test_what_was_found_is_read_back_and_its_name_is_taken(
     field: GenerativeField, objects: list[PosedViews], tmp_path: Path
 ) -> None:
-    fitting = SceneFitting(steps=3, rays=16, weight_steps=2)
+    fitting = SceneFitConfig(steps=3, rays=16, weight_steps=2)
     ((one,),) = study_objects(field, objects[:1], StudyConfig((2,), 2, fitting))
-    add_fitted(tmp_path, stored_scene("scene_0", one.scene, own_weights=True), field.latents)
-    found = read_fitted(tmp_path, "scene_0", field.latents).networks(field.modulation)
+    save_scene(tmp_path, stored_scene("scene_0", one.scene, own_weights=True), field.latents)
+    found = read_scene(tmp_path, "scene_0", field.latents).networks(field.modulation)
     assert all(torch.equal(a, b) for a, b in zip(found.weights, one.scene.networks.weights, strict=True))
     assert not stored_scene("scene_0", one.scene, own_weights=False).weights
     with pytest.raises(ConfigError, match="fitted before"):

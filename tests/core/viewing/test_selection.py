@@ -8,7 +8,7 @@ import torch
 
 from mnif_core.errors import ConfigError
 from mnif_core.latents.geometry import principal_directions
-from mnif_core.unseen.saved_scenes import StoredScene
+from mnif_core.unseen.saved_scenes import SavedScene
 from mnif_core.viewing.selection import SAMPLERS, Selection, latent_of, networks_of
 from tests.small_field import small_field
 
@@ -145,7 +145,7 @@ def test_a_fitted_scene_may_have_a_network_of_its_own() -> None:
     field = small_field("scene")
     selection, latent = Selection("fitted", name="chair"), field.latents[1] + 1.0
     own = field.instance(field.latents[2])
-    fitted = {"chair": StoredScene("chair", latent, own.weights, own.biases), "bus": StoredScene("bus", latent)}
+    fitted = {"chair": SavedScene("chair", latent, own.weights, own.biases), "bus": SavedScene("bus", latent)}
     found = latent_of(field, selection, fitted)
     assert torch.equal(found, latent[None])
     assert torch.equal(networks_of(field, selection, found, fitted).weights[0], own.weights[0])

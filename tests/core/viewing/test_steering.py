@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mnif_core.errors import ConfigError
 from mnif_core.generative_field import GenerativeField
-from mnif_core.unseen.saved_scenes import StoredScene
+from mnif_core.unseen.saved_scenes import SavedScene
 from mnif_core.viewing import steering as steering_module
 from mnif_core.viewing.buttons import add_buttons
 from mnif_core.viewing.gallery import TILES
@@ -30,7 +30,7 @@ class Stage:
 
     def __init__(self, instances: int = 30, prior: bool = True, kind: str = "image") -> None:
         self.saved = small_field(kind, instances, prior)
-        self.added: dict[str, StoredScene] = {}
+        self.added: dict[str, SavedScene] = {}
         self.lock = threading.Lock()
         self.gate = threading.Event()
         self.gate.set()
@@ -55,7 +55,7 @@ class Stage:
         return self.saved
 
     @property
-    def fitted(self) -> dict[str, StoredScene]:
+    def fitted(self) -> dict[str, SavedScene]:
         return self.added
 
     def version(self, selection: Selection) -> int:
@@ -317,7 +317,7 @@ def test_fitted_scenes_are_a_source_of_their_own(server: viser.ViserServer) -> N
     stage = Stage(kind="scene")
     assert "Fitted scene" not in begin(server, stage).controls.source.options
     latent = stage.saved.latents[3] + 1.0
-    stage.added = {"chair": StoredScene("chair", latent), "bus": StoredScene("bus", -latent)}
+    stage.added = {"chair": SavedScene("chair", latent), "bus": SavedScene("bus", -latent)}
     steering = begin(server, stage)
     steering.controls.source.value = "Fitted scene"
     until(lambda: "Shown: fitted scene bus" in steering.status_text)

@@ -10,7 +10,7 @@ from mnif_core.generative_field import GenerativeField
 from mnif_core.viewing.selection import Fitted, Selection
 
 
-class Stage(Protocol):
+class Display(Protocol):
     """Shows one instance at a time, of a field that may still be in training."""
 
     def field(self) -> GenerativeField:
