@@ -61,7 +61,7 @@ class Preset:
     points: int | None = None
     """Points of an instance in a step of stage 1, drawn anew. None: all."""
     latent_rate: float = 1e-4
-    """Learning rate of the latent table (auto-decoding)."""
+    """Learning rate of the latent table (auto-decoding); of large mixtures without a rate in stage 1, the largest."""
     orthogonality: float = 0.0
     """Weight of the penalty on bases that are alike, in stage 1 (suggested in Sec. 5.3, off in the paper)."""
     validation_share: float = 0.0

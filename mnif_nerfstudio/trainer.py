@@ -20,7 +20,7 @@ from nerfstudio.utils.decorators import check_main_thread
 from mnif_core.errors import CheckpointError, MnifError, TrainingError, printable
 from mnif_core.files.atomic import writing
 from mnif_core.training.collapse import Collapse, next_attempt, slowed
-from mnif_core.training.learning_rates import rated_parameters
+from mnif_core.training.learning_rates import latents_rate, rated_parameters
 from mnif_nerfstudio.checkpoint_file import check_checkpoint
 from mnif_nerfstudio.cpu_processes import CpuProcesses
 from mnif_nerfstudio.moved_run import folder_with
@@ -100,7 +100,10 @@ class MnifTrainer(Trainer):
         parameters = self.pipeline.get_param_groups()
         rated: dict[str, Any] = dict(parameters)
         if self.config.optimizers["bases"]["optimizer"].lr is None:
-            rated["bases"] = rated_parameters(self.pipeline.mnif.field.mixture)
+            mixture = self.pipeline.mnif.field.mixture
+            rated["bases"] = rated_parameters(mixture)
+            rate = latents_rate(mixture.config, self.config.optimizers["latents"]["optimizer"].lr)
+            rated["latents"] = [{"params": parameters["latents"], "lr": rate}]
         optimizers = Optimizers(self.config.optimizers.copy(), rated)
         optimizers.parameters = parameters  # whose gradients it clips
         return optimizers

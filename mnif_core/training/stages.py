@@ -11,7 +11,7 @@ from mnif_core.errors import ConfigError, TrainingError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.latents.fitter import LatentFitter
 from mnif_core.latents.inner_loop import RowAdam
-from mnif_core.networks.mixture import MixtureSiren
+from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
 from mnif_core.networks.modulation import Modulation
 from mnif_core.presets import Preset, StageConfig
 from mnif_core.prior.latent_prior import LatentPrior
@@ -19,7 +19,7 @@ from mnif_core.seeds import mixed_seed
 from mnif_core.signals.observations import Observations
 from mnif_core.training.checkpoint import pack, pack_optimizer, unpack, unpack_optimizer
 from mnif_core.training.collapse import Collapse, CollapseWatch, slowed
-from mnif_core.training.learning_rates import rated_parameters
+from mnif_core.training.learning_rates import latents_rate, rated_parameters
 from mnif_core.training.objective import Objective
 from mnif_core.unseen.reconstruction import scores
 
@@ -99,7 +99,7 @@ class FieldStage:
         groups = _rated(self.objective.modulation, self.config.rate)
         optimizers: list[torch.optim.Optimizer] = [torch.optim.Adam(groups, fused=True)]
         if self.objective.table is not None:
-            optimizers.append(RowAdam(self.objective.table.parameters(), lr=preset.latent_rate))
+            optimizers.append(RowAdam(self.objective.table.parameters(), lr=_latents_rate(preset)))
         elif preset.fitting.learn_rates:
             optimizers.append(torch.optim.Adam(self.objective.fitter.parameters(), lr=LOG_RATE * groups[0]["lr"]))
         self.rates = [[slowed(attempt) * rate for rate in rates] for rates in rates_of(optimizers)]
@@ -260,6 +260,13 @@ def _optimizer_step(
         for group, rate in zip(optimizer.param_groups, own, strict=True):
             group["lr"] = rate * factor
         optimizer.step()
+
+
+def _latents_rate(preset: Preset) -> float:
+    """The preset's, which where no rate of the bases is given is the largest."""
+    if preset.stage_1.rate is not None or not isinstance(preset.modulation, MixtureConfig):
+        return preset.latent_rate
+    return latents_rate(preset.modulation, preset.latent_rate)
 
 
 def _rated(modulation: Modulation, rate: float | None) -> list[dict[str, Any]]:
