@@ -6,6 +6,13 @@ from numpy.typing import NDArray
 POINTS = 16384  # of each shape
 ANYWHERE = 4096  # of them in the whole cube: near the surface alone, a field may fill empty space with crumbs
 
+FEW = 16  # shapes: fewer are known at more points each, which a field of fewer would learn by heart and leave the rest
+
+
+def points_of_each(shapes: int, resolution: int) -> int:
+    """How many cells to draw of each of so many grids: IM-NET's number, of few shapes more, up to the whole grid."""
+    return max(POINTS, min(resolution**3, FEW * POINTS // shapes))
+
 
 def near_surface_cells(
     grid: NDArray[np.bool_], seed: int, count: int = POINTS

@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from rich.progress import track
 
 from mnif_core.data.array_files import read_array
 from mnif_core.data.folder_files import read_folder
-from mnif_core.data.surface_points import POINTS, near_surface_cells
+from mnif_core.data.surface_points import POINTS, near_surface_cells, points_of_each
 from mnif_core.data.voxelise import FILL, Fill, voxelise
 from mnif_core.errors import DataError, MnifError
 from mnif_core.extras import require_format
@@ -66,8 +67,9 @@ def load_voxels(data: Any, resolution: int, skip_bad: bool = False, fill: Fill =
 def from_grids(grids: Sequence[NDArray[np.bool_]], names: Sequence[str], fill: Fill = FILL) -> VoxelObservations:
     """Observations of whole grids, all of one resolution."""
     signal = VoxelSignal(len(grids[0]), fill)
+    count = points_of_each(len(grids), signal.resolution)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        drawn = pool.map(near_surface_cells, grids, range(len(grids)))
+        drawn = pool.map(near_surface_cells, grids, range(len(grids)), repeat(count))
         cells, inside = zip(*track(drawn, "Sampling near surfaces", total=len(grids)), strict=True)
     bits = np.stack([np.packbits(grid) for grid in grids])
     points = torch.from_numpy(np.stack(cells))

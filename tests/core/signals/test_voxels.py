@@ -11,7 +11,7 @@ import trimesh
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mnif_core.data.surface_points import near_surface_cells
+from mnif_core.data.surface_points import near_surface_cells, points_of_each
 from mnif_core.data.voxel_files import from_grids, load_voxels
 from mnif_core.data.voxelise import EXTENT, voxelise
 from mnif_core.errors import DataError
@@ -58,6 +58,14 @@ def test_too_few_cells_near_the_surface_are_filled_up_from_the_rest() -> None:
         cube = padded[x : x + 3, y : y + 3, z : z + 3]
         assert (x, y, z) in drawn or cube.all() or not cube.any(), "all cells near the surface are there"
     assert inside.any() and not inside.all()
+
+
+@pytest.mark.parametrize(
+    ("shapes", "resolution", "points"),
+    [(1, 64, 64**3), (3, 64, 87_381), (15, 64, 17_476), (16, 64, POINTS), (800, 64, POINTS), (1, 16, POINTS)],
+)
+def test_few_shapes_are_known_at_more_points(shapes: int, resolution: int, points: int) -> None:
+    assert points_of_each(shapes, resolution) == points
 
 
 def test_meshes_of_any_format(tmp_path: Path) -> None:
