@@ -11,7 +11,8 @@ from PIL import Image
 from mnif_core.data.image_files import load_images
 from mnif_core.data.voxel_files import load_voxels
 from mnif_core.errors import OutputError
-from mnif_core.sheets import TILE, arrange, beside, mesh_picture, save_png, tiles, true_tiles, write_instances
+from mnif_core.sheets import TILE, arrange, beside, save_png, tiles, write_instances
+from mnif_core.signals.solid_pictures import mesh_picture
 from tests.small_field import small_field
 
 CELL = TILE + 2  # a picture and the line beside it
@@ -107,7 +108,7 @@ def test_nothing_is_a_white_picture_and_something_is_not() -> None:
 def test_the_data_s_own_pictures_are_those_that_were_brought(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (3, 8, 8, 3), dtype=np.uint8)
     np.save(tmp_path / "pictures.npy", pixels)
-    shown = true_tiles(load_images(tmp_path / "pictures.npy", 8), torch.tensor([2, 0]))
+    shown = load_images(tmp_path / "pictures.npy", 8).pictures(torch.tensor([2, 0]))
     assert shown is not None
     np.testing.assert_allclose(shown.numpy(), pixels[[2, 0]] / 255.0, atol=1e-6)
 
@@ -117,8 +118,8 @@ def test_the_data_s_own_solids_are_drawn_where_whole_grids_are_known(tmp_path: P
     grids[1, 3:9, 3:9, 3:9] = True
     np.save(tmp_path / "solids.npy", grids)
     observations = load_voxels(tmp_path / "solids.npy", 12)
-    shown = true_tiles(observations, torch.tensor([1]))
+    shown = observations.pictures(torch.tensor([1]))
     assert shown is not None and shown.shape == (1, TILE, TILE, 3)
     assert 0.02 < float((shown[0] < 0.99).any(-1).float().mean()) < 0.5
     observations.bits = None
-    assert true_tiles(observations, torch.tensor([1])) is None
+    assert observations.pictures(torch.tensor([1])) is None
