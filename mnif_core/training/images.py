@@ -1,5 +1,6 @@
 """Training on images."""
 
+from pathlib import Path
 from typing import Any
 
 from mnif_core.files.picture_files import BACKGROUND
@@ -12,13 +13,18 @@ class ImageTrainer(Trainer):
 
     Args:
         data: images. None: the bundled photographs.
-        settings: those of `ImageConfig`, by name.
+        preset: its name. None: the usual one.
+        output_dir: where everything is written. None: outputs/<preset>.
+        settings: the others of `ImageConfig`, by name.
     """
 
     modality = "image"
     usual_reading = {"background": BACKGROUND}
 
-    def __init__(self, data: Any = None, **settings: Any) -> None:
-        config = ImageConfig(**settings)
+    def __init__(
+        self, data: Any = None, preset: str | None = None, output_dir: Path | str | None = None, **settings: Any
+    ) -> None:
+        folder = None if output_dir is None else Path(output_dir)
+        config = ImageConfig(preset=preset or ImageConfig.preset, output_dir=folder, **settings)
         self.reading = {"background": config.background}
         super().__init__(data, config, config.preset)

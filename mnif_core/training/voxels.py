@@ -1,5 +1,6 @@
 """Training on solid shapes."""
 
+from pathlib import Path
 from typing import Any
 
 from mnif_core.data.voxelise import FILL
@@ -12,13 +13,18 @@ class VoxelTrainer(Trainer):
 
     Args:
         data: solids. None: the demo cars.
-        settings: those of `VoxelConfig`, by name.
+        preset: its name. None: the usual one.
+        output_dir: where everything is written. None: outputs/<preset>.
+        settings: the others of `VoxelConfig`, by name.
     """
 
     modality = "voxel"
     usual_reading = {"fill": FILL}
 
-    def __init__(self, data: Any = None, **settings: Any) -> None:
-        config = VoxelConfig(**settings)
+    def __init__(
+        self, data: Any = None, preset: str | None = None, output_dir: Path | str | None = None, **settings: Any
+    ) -> None:
+        folder = None if output_dir is None else Path(output_dir)
+        config = VoxelConfig(preset=preset or VoxelConfig.preset, output_dir=folder, **settings)
         self.reading = {"fill": config.fill}
         super().__init__(data, config, config.preset)
