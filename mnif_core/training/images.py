@@ -26,5 +26,4 @@ class ImageTrainer(Trainer):
     ) -> None:
         folder = None if output_dir is None else Path(output_dir)
         config = ImageConfig(preset=preset or ImageConfig.preset, output_dir=folder, **settings)
-        self.reading = {"background": config.background}
         super().__init__(data, config, config.preset)

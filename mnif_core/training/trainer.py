@@ -50,13 +50,13 @@ class Trainer:
     modality: ClassVar[str]
     """Kind of signal."""
     usual_reading: ClassVar[dict[str, str]] = {}
-    """How data are read where nothing else is chosen, as they were before there was a choice."""
+    """How data are read where nothing else is chosen, as they were before there was a choice.
 
-    reading: dict[str, str] = {}
-    """How this run reads them: fields of the signal."""
+    By fields of the signal, which settings of the same names decide."""
 
     def __init__(self, data: Any, config: TrainingConfig, preset: str) -> None:
         self.preset = _resolved(preset, self.modality, config)
+        self.reading = {name: getattr(config, name) for name in self.usual_reading}
         if config.checkpoint_every < 1:
             raise ConfigError(f"checkpoint_every {config.checkpoint_every}: choose 1 or more")
         self.seed, self.checkpoint_every = config.seed, config.checkpoint_every

@@ -26,5 +26,4 @@ class VoxelTrainer(Trainer):
     ) -> None:
         folder = None if output_dir is None else Path(output_dir)
         config = VoxelConfig(preset=preset or VoxelConfig.preset, output_dir=folder, **settings)
-        self.reading = {"fill": config.fill}
         super().__init__(data, config, config.preset)
