@@ -30,8 +30,9 @@ from mnif_core.presets import PRESETS, Preset
 from mnif_core.sheets import arrange, save_png, tiles
 from mnif_core.signals.kinds import SIGNALS
 from mnif_core.signals.observations import Observations, split
+from mnif_core.training.field_stage import FieldStage
 from mnif_core.training.loop import run_stage
-from mnif_core.training.stages import FieldStage, PriorStage
+from mnif_core.training.prior_stage import PriorStage
 
 TRIAL = 0.05  # share of a budget of seconds spent on finding out how many steps it holds
 HELD_OUT = 0.1  # share of the instances that no modulation sees

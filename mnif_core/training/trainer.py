@@ -28,9 +28,11 @@ from mnif_core.signals.observations import Observations, split
 from mnif_core.training.checkpoint import Progress, read_checkpoint, write_checkpoint
 from mnif_core.training.collapse import Collapse, next_attempt
 from mnif_core.training.config import Precision, TrainingConfig
+from mnif_core.training.field_stage import FieldStage
 from mnif_core.training.loop import Best, Reached, run_stage
+from mnif_core.training.prior_stage import PriorStage
 from mnif_core.training.report import write_report
-from mnif_core.training.stages import FieldStage, PriorStage, Stage
+from mnif_core.training.stages import Stage
 
 
 class Trainer:

@@ -27,7 +27,7 @@ from mnif_core.networks.mixture import CoefficientPolicy, MixtureConfig
 from mnif_core.presets import PRESETS, Preset
 from mnif_core.prior.latent_prior import PriorConfig
 from mnif_core.signals.observations import Observations, split
-from mnif_core.training.stages import FieldStage
+from mnif_core.training.field_stage import FieldStage
 
 TableName = Literal["4a", "4b", "4c", "5", "6"]
 TINY = PRESETS["image-tiny"]

@@ -18,7 +18,8 @@ from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
 from mnif_core.signals.images import ImageObservations, ImageSignal
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.signals.voxels import VoxelObservations, VoxelSignal
-from mnif_core.training.stages import FieldStage, PriorStage
+from mnif_core.training.field_stage import FieldStage
+from mnif_core.training.prior_stage import PriorStage
 from tests.benchmarks import reference
 from tests.benchmarks.measuring import Case, Work
 from tests.srn_fixture import write_srn

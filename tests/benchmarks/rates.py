@@ -25,7 +25,7 @@ from mnif_core.data.demo.car_scenes import default_demo_root, make_demo_cars
 from mnif_core.networks.mixture import MixtureConfig
 from mnif_core.presets import PRESETS
 from mnif_core.training.collapse import Collapse, CollapseWatch, errors
-from mnif_core.training.stages import FieldStage
+from mnif_core.training.field_stage import FieldStage
 
 Kind = Literal["scene", "image", "solid"]
 SHAPES = {

@@ -112,7 +112,8 @@ def _trainer(folder: Path, strategy: str, resume: bool) -> Iterator[Any]:
 
 def _write_checkpoint(folder: Path, strategy: str, stage_name: str) -> None:
     """A run that was stopped before the last step of a stage."""
-    from mnif_core.training.stages import FieldStage, PriorStage
+    from mnif_core.training.field_stage import FieldStage
+    from mnif_core.training.prior_stage import PriorStage
 
     stage: Any = {kind.name: kind for kind in (FieldStage, PriorStage)}[stage_name]
     images = np.random.default_rng(0).integers(0, 255, (8, 8, 8, 3), dtype=np.uint8)

@@ -14,7 +14,7 @@ from mnif_core.errors import TrainingError
 from mnif_core.presets import PRESETS
 from mnif_core.training import collapse
 from mnif_core.training.collapse import ATTEMPTS, FEWEST_STEPS, Collapse, CollapseWatch, slowed
-from mnif_core.training.stages import FieldStage
+from mnif_core.training.field_stage import FieldStage
 from tests.core.training.squares import write_squares
 
 

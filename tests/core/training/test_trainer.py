@@ -17,7 +17,9 @@ from safetensors.torch import load_file
 from mnif_core import GenerativeField, ImageTrainer
 from mnif_core.errors import CheckpointError, ConfigError, TrainingError
 from mnif_core.training import checkpoint as checkpoint_file
-from mnif_core.training.stages import FieldStage, PriorStage, batch_of
+from mnif_core.training.field_stage import FieldStage
+from mnif_core.training.prior_stage import PriorStage
+from mnif_core.training.stages import batch_of
 from tests.core.training.squares import write_squares
 from tests.free_port import free_port
 
