@@ -81,6 +81,8 @@ class ScenePreset(Preset):
     """Pixels of each of them, drawn anew."""
     foreground_share: float = 0.0
     """Share of those pixels in [0, 1] that is drawn from what is not background."""
+    box: bool = False
+    """Whether rays are drawn and sampled only in the box that holds all scenes."""
     held_out_views: int = 1
     """Views of every scene that are kept from training."""
     signal: SceneSignal = SceneSignal()
@@ -173,6 +175,7 @@ MNIF_TINY = ScenePreset(
     views_per_scene=16,
     pixels_per_view=1,
     foreground_share=0.5,
+    box=True,
     held_out_views=3,
     signal=SceneSignal(samples_per_ray=24, density="softplus"),
 )

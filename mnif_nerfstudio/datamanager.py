@@ -20,12 +20,16 @@ from mnif_core.data.scene_folders import list_instances
 from mnif_core.errors import ConfigError
 from mnif_core.files.notes import collected_notes
 from mnif_core.presets import NERF_S
+from mnif_core.rendering.box import Box, grown, longest_side
 from mnif_core.seeds import mixed_seed
+from mnif_core.signals.scene_rays import WHITE
 from mnif_core.spread import spread_indices
 from mnif_nerfstudio.prefetch import Prefetch
 from mnif_nerfstudio.scene_store import PixelBatch, SceneStore
 from mnif_nerfstudio.shown_scene import selection_from_environment
 from mnif_nerfstudio.srn_dataparser import SrnDataParser, SrnDataParserConfig
+
+MARGIN = 0.04  # of the longest side of the box of all training scenes: unseen ones may be larger
 
 
 @dataclass
@@ -44,6 +48,9 @@ class MultiSceneDataManagerConfig(VanillaDataManagerConfig):
     step has as many rays for any number of scenes."""
     foreground_share: float = NERF_S.foreground_share
     """Share of the pixels in [0, 1] that is drawn from those that are not background; the paper draws uniformly."""
+    box: bool = NERF_S.box
+    """Whether rays are drawn and sampled only in the box that holds all scenes, found from what differs from a plain
+    background; the paper samples between two planes. Without a plain background that is done in any case."""
 
 
 class HeldOutViews:
@@ -142,6 +149,12 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         return min(self.config.scenes_per_step, self.store.num_scenes)
 
     @property
+    def box(self) -> Box | None:
+        """Where rays are sampled, a margin around what holds all scenes. None: between the planes."""
+        found = self.store.box if self.config.box else None
+        return None if found is None else grown(found, MARGIN * longest_side(found))
+
+    @property
     def rays_per_scene(self) -> int:
         """Rays of each scene in one step."""
         return self.config.views_per_scene * self._pixels_per_view
@@ -171,6 +184,8 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
             "axes": parser.axes,
             "normalise": parser.normalise,
         }
+        if self.config.box:
+            views |= {"box": self.box, "background": self.store.background or WHITE}
         self.train_dataparser_outputs.metadata.update(scene_names=self.store.scene_names, views=views)
         self.train_dataset = InputDataset(self.train_dataparser_outputs)
         self.eval_dataset = InputDataset(self.dataparser.outputs_of(instance, "val"))
@@ -209,7 +224,7 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         config, scenes = self.config, self.scenes_of_step(step)
         self.generator.manual_seed(mixed_seed(self.seed, 1, step))
         pixels = self.store.sample_pixels(
-            scenes, config.views_per_scene, self._pixels_per_view, config.foreground_share, self.generator
+            scenes, config.views_per_scene, self._pixels_per_view, config.foreground_share, self.generator, self.box
         )
         return scenes, pixels.pinned() if pinned else pixels
 

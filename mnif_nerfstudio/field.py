@@ -9,7 +9,6 @@ from torch import Tensor
 from mnif_core.latents.inner_loop import LatentTable
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
-from mnif_core.signals.scene_rays import DENSITIES
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.unseen.saved_scenes import SavedScene
 from mnif_nerfstudio.shown_network import ShownNetwork
@@ -55,14 +54,18 @@ class MnifField(Field):
     def _values(self, positions: Tensor) -> Tensor:
         return self.shown_network.networks()(positions.reshape(1, -1, 3)).view(*positions.shape[:-1], 4)
 
+    def _density(self, positions: Tensor, values: Tensor) -> Tensor:
+        return self.signal.density_at(positions, values[..., 3]).unsqueeze(-1)
+
     def density_fn(self, positions: Tensor, times: Tensor | None = None) -> Tensor:
         """Density of the shown scene at `[..., 3]` -> `[..., 1]`, per unit length."""
-        return DENSITIES[self.signal.density](self._values(positions)[..., 3:])
+        return self._density(positions, self._values(positions))
 
     def get_density(self, ray_samples: RaySamples) -> tuple[Tensor, Tensor]:
         """Density `[..., 1]` of the shown scene, and its raw values `[..., 4]` for `get_outputs`."""
-        values = self._values(ray_samples.frustums.get_positions())
-        return DENSITIES[self.signal.density](values[..., 3:]), values
+        positions = ray_samples.frustums.get_positions()
+        values = self._values(positions)
+        return self._density(positions, values), values
 
     def get_outputs(
         self, ray_samples: RaySamples, density_embedding: Tensor | None = None

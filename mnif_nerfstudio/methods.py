@@ -32,6 +32,7 @@ def pipeline_of(preset: ScenePreset) -> MnifPipelineConfig:
             views_per_scene=preset.views_per_scene,
             pixels_per_view=preset.pixels_per_view,
             foreground_share=preset.foreground_share,
+            box=preset.box,
         ),
         model=MnifModelConfig(**model_options(preset)),
     )

@@ -101,7 +101,7 @@ class MnifModel(Model):
         config, views = self.config, self.kwargs["metadata"]["views"]
         self.scene_names: list[str] = list(self.kwargs["metadata"]["scene_names"])
         distance = float(views["camera_distance"])
-        if not config.near_plane < distance < config.far_plane:
+        if views.get("box") is None and not config.near_plane < distance < config.far_plane:
             raise ConfigError(
                 f"cameras are {distance:.2f} from the origin, not {config.near_plane:g} to {config.far_plane:g}; "
                 "pass --pipeline.model.near-plane and --pipeline.model.far-plane around it, or srn --normalise True"
@@ -188,7 +188,7 @@ class MnifModel(Model):
                 rendered = self.signal.render_filled(networks, occupancy, origins[0], directions[0])
         # where nothing is hit at all, as far as the samples go
         depth = rendered.depth / rendered.accumulation.clamp(min=NOTHING)
-        depth = torch.where(rendered.accumulation < NOTHING, self.signal.depth_range(origins)[1], depth)
+        depth = torch.where(rendered.accumulation < NOTHING, self.signal.depth_range(origins, directions)[1], depth)
         return {
             "rgb": rendered.color.reshape(-1, 3),
             "accumulation": rendered.accumulation.reshape(-1, 1),
@@ -219,10 +219,11 @@ class MnifModel(Model):
         return outputs
 
     def get_rgba_image(self, outputs: dict[str, Tensor], output_name: str = "rgb") -> Tensor:
-        """Colour with opacity `[..., 4]`, so that exports leave the white background out."""
+        """Colour with opacity `[..., 4]`, so that exports leave the background out."""
         alpha = outputs["accumulation"].clamp(1e-6, 1.0)
-        # rgb lies over white: take the white's share out again
-        color = ((outputs[output_name] - (1.0 - alpha)) / alpha).clamp(0.0, 1.0)
+        # rgb lies over the background: take its share out again
+        behind = alpha.new_tensor(self.signal.background)
+        color = ((outputs[output_name] - (1.0 - alpha) * behind) / alpha).clamp(0.0, 1.0)
         return torch.cat([color, alpha], dim=-1)
 
     def get_metrics_dict(self, outputs: dict[str, Any], batch: dict[str, Any]) -> dict[str, Tensor]:

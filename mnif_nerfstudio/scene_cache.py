@@ -1,7 +1,8 @@
 """Packs many instances into one folder of arrays, once: built aside, moved in whole, checked before every use.
 
 A cache folder holds `images.npy` (uint8 `[views, height, width, 3]`), `foreground.npy` (uint32, pixel indices of all
-views one after another), `cameras.safetensors` and `store.json`, which says what the others are.
+views one after another), `cameras.safetensors` and `store.json`, which says what the others are, the colour of a plain
+background, and the box that holds all objects before it.
 """
 
 import hashlib
@@ -23,15 +24,19 @@ from rich.progress import track
 from safetensors.numpy import save_file
 
 from mnif_core.data.instances import Instance, check_alike, named_files, read_instance
+from mnif_core.data.silhouettes import TOLERANCE, WHITE, border, differs, plain_colour
+from mnif_core.data.visual_hull import hull_box
 from mnif_core.errors import DataError
 from mnif_core.files.notes import collected_notes, say_some
 from mnif_core.files.picture_files import one_size
 from mnif_core.files.stored_config import parse_json
 from mnif_core.rendering.cameras import CameraReading
+from mnif_core.spread import spread_indices
+from mnif_nerfstudio.packed_silhouettes import PackedSilhouettes
 
-FORMAT = 4
+FORMAT = 5
 HEAD = 128  # bytes of an array file before its values
-BACKGROUND = 250  # of 255: a pixel whose channels all reach this is background
+JUDGED = 64  # views whose borders tell whether the background is plain
 THREADS = 4  # that decode pictures
 AHEAD = 64  # pictures decoded before they are written: bounds memory
 
@@ -49,7 +54,7 @@ def content_key(instances: Sequence[Path], reading: CameraReading) -> str:
     Raises:
         DataError: as `named_files`.
     """
-    digest = hashlib.sha256(f"{FORMAT} {BACKGROUND} {reading}".encode())
+    digest = hashlib.sha256(f"{FORMAT} {TOLERANCE} {reading}".encode())
     for instance in instances:
         for folder in (instance, instance / "rgb", instance / "pose"):
             try:
@@ -124,22 +129,43 @@ def _build(paths: Sequence[Path], folder: Path, reading: CameraReading) -> None:
     width, height = one_size(paths, [(instance.width, instance.height) for instance in instances], "scenes")
     counts = [len(instance.image_filenames) for instance in instances]
     files = [file for instance in instances for file in instance.image_filenames]
+    background = _background(instances)
     cameras = {
         "camera_to_worlds": np.concatenate([instance.camera_to_worlds for instance in instances]),
         "intrinsics": np.concatenate([instance.intrinsics for instance in instances]),
-        "foreground_offsets": _pack(instances, height, width, folder),
+        "foreground_offsets": _pack(instances, height, width, WHITE if background is None else background, folder),
         "views_per_scene": np.array(counts, dtype=np.int64),
     }
     save_file(cameras, folder / "cameras.safetensors")
     description: dict[str, Any] = {
         "scene_names": [instance.name for instance in instances],
         "image_filenames": ["/".join(file.parts[-3:]) for file in files],
+        "background": None if background is None else background.tolist(),
+        "box": None if background is None else _box(cameras, folder, height, width),
     }
     description["digest"] = _digest(folder, description)
     (folder / "store.json").write_text(json.dumps(description))
 
 
-def _pack(instances: Sequence[Instance], height: int, width: int, folder: Path) -> NDArray[np.int64]:
+def _background(instances: Sequence[Instance]) -> NDArray[np.uint8] | None:
+    """The colour `[3]` of the set's plain background, if it has one."""
+    views = [(instance, view) for instance in instances for view in range(len(instance.image_filenames))]
+    some = [views[index] for index in spread_indices(len(views), JUDGED).tolist()]
+    return plain_colour(np.concatenate([border(picture) for picture in _decoded(some)]))
+
+
+def _box(
+    cameras: dict[str, NDArray[Any]], folder: Path, height: int, width: int
+) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """What holds all objects, by their silhouettes."""
+    foreground = np.load(folder / "foreground.npy", mmap_mode="r", allow_pickle=False)
+    scenes = PackedSilhouettes(cameras, foreground, height, width)
+    return hull_box(scenes, track(range(len(scenes)), "Finding the space of all scenes", console=CONSOLE))
+
+
+def _pack(
+    instances: Sequence[Instance], height: int, width: int, background: NDArray[np.uint8], folder: Path
+) -> NDArray[np.int64]:
     """Write pictures and foreground pixels view by view; returns where each view's foreground starts, and the end.
 
     Plain writes, since a memory map of a full disk kills the process.
@@ -155,7 +181,7 @@ def _pack(instances: Sequence[Instance], height: int, width: int, folder: Path) 
                     f"{instance.image_filenames[view]}: has changed while it was read; run the command again"
                 )
             images.write(picture.tobytes())
-            pixels = np.flatnonzero((picture < BACKGROUND).any(-1))
+            pixels = np.flatnonzero(differs(picture, background))
             unnumbered.write(pixels.astype(np.uint32).tobytes())
             ends.append(ends[-1] + len(pixels))
         unnumbered.seek(0)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from mnif_core.data.instances import AS_WRITTEN
 from mnif_core.data.scene_folders import split_views
+from mnif_core.rendering.box import Box, seen_in
 from mnif_core.rendering.cameras import CameraReading, pixel_directions
 from mnif_nerfstudio.scene_cache import cached, default_cache
 
@@ -59,12 +60,17 @@ class SceneStore:
         is_held_out: `[views]`, views that training does not see.
         scene_names: in the order of the scenes.
         image_filenames: `<instance>/rgb/<view>.png` of every view.
+        background: colour behind all objects, red, green, blue in [0, 1]. None: no plain one.
+        box: what holds all objects, by their silhouettes. None: there are none.
     """
 
     def __init__(self, folder: Path, instances: Sequence[Path], held_out_views: int) -> None:
         cameras = load_file(folder / "cameras.safetensors")
         description = json.loads((folder / "store.json").read_text())
         self.scene_names: list[str] = description["scene_names"]
+        colour, box = description["background"], description["box"]
+        self.background = None if colour is None else tuple(channel / 255.0 for channel in colour)
+        self.box: Box | None = None if box is None else (tuple(box[0]), tuple(box[1]))
         self.image_filenames: list[str] = description["image_filenames"]
         self.images = _mapped(folder / "images.npy")
         self.foreground = _mapped(folder / "foreground.npy")
@@ -153,6 +159,7 @@ class SceneStore:
         pixels_per_view: int,
         foreground_share: float,
         generator: torch.Generator,
+        box: Box | None = None,
     ) -> PixelBatch:
         """Draw training views of each scene and pixels of each view, both with replacement.
 
@@ -162,6 +169,7 @@ class SceneStore:
             pixels_per_view: p.
             foreground_share: expected share in [0, 1] of pixels drawn from those that are not background.
             generator: of random numbers, on the store's device: nothing has to be transferred.
+            box: what pixels must show at least a corner's surroundings of (`seen_in`). None: any.
         """
         device = self.images.device
         shape = (len(scenes), views_per_scene)
@@ -169,7 +177,7 @@ class SceneStore:
         chance = torch.rand(shape, generator=generator, device=device)
         position = (chance * self.training_counts[scenes]).long()
         views = self.training_views[self.training_starts[scenes] + position].flatten()
-        pixels = self._draw_pixels(views, pixels_per_view, foreground_share, generator).flatten()
+        pixels = self._draw_pixels(views, pixels_per_view, foreground_share, generator, box).flatten()
         views = views.repeat_interleave(pixels_per_view)
         rows = torch.div(pixels, self.width, rounding_mode="floor")
         columns = pixels - rows * self.width
@@ -179,10 +187,19 @@ class SceneStore:
         colors = self.images[views, rows, columns].float() / 255.0
         return PixelBatch(cameras[..., 3], directions / norms, norms, colors, views)
 
-    def _draw_pixels(self, views: Tensor, count: int, share: float, generator: torch.Generator) -> Tensor:
+    def _draw_pixels(
+        self, views: Tensor, count: int, share: float, generator: torch.Generator, box: Box | None
+    ) -> Tensor:
         """Pixel indices `[views drawn, count]`."""
         shape, device = (len(views), count), self.images.device
-        pixels = torch.randint(self.height * self.width, shape, generator=generator, device=device)
+        if box is None:
+            pixels = torch.randint(self.height * self.width, shape, generator=generator, device=device)
+        else:
+            cameras = self.camera_to_worlds[views], self.intrinsics[views]
+            first_row, last_row, first, last = seen_in(box, *cameras, self.height, self.width)[:, :, None].unbind(1)
+            down, across = torch.rand(2, *shape, generator=generator, device=device)
+            rows = first_row + (down * (last_row + 1 - first_row)).long()
+            pixels = rows * self.width + first + (across * (last + 1 - first)).long()
         if share > 0.0:
             start, end = self.foreground_offsets[views][:, None], self.foreground_offsets[views + 1][:, None]
             chance = torch.rand(shape, generator=generator, device=device, dtype=torch.float64)

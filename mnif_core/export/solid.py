@@ -18,7 +18,6 @@ from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.rendering.cameras import look_at_origin_opengl, pixel_directions
 from mnif_core.rendering.volume import sample_depths
 from mnif_core.signals.protocol import Signal
-from mnif_core.signals.scene_rays import DENSITIES
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.signals.voxels import VoxelSignal
 
@@ -80,9 +79,8 @@ def _solid_of_grid(signal: VoxelSignal, network: InstanceNetworks, resolution: i
 
 
 def _solid_of_scene(signal: SceneSignal, network: InstanceNetworks, resolution: int) -> Solid:
-    half_side = max(signal.camera_distance - signal.near, signal.far - signal.camera_distance)
-    opacity = _opacity(signal, network, half_side, resolution)
-    return Solid(opacity.cpu().numpy(), _level(signal, network, opacity, half_side), half_side)
+    opacity = _opacity(signal, network, resolution)
+    return Solid(opacity.cpu().numpy(), _level(signal, network, opacity), signal.half_side)
 
 
 SOLIDS: dict[str, Callable[[Any, InstanceNetworks, int], Solid]] = {"voxel": _solid_of_grid, "scene": _solid_of_scene}
@@ -90,18 +88,17 @@ SOLIDS: dict[str, Callable[[Any, InstanceNetworks, int], Solid]] = {"voxel": _so
 
 
 @torch.no_grad()
-def _opacity(signal: SceneSignal, network: InstanceNetworks, half_side: float, resolution: int) -> Tensor:
+def _opacity(signal: SceneSignal, network: InstanceNetworks, resolution: int) -> Tensor:
     """What a ray loses in each cell over the renderer's own spacing: `[e, e, e]` in [0, 1]."""
-    centres = VoxelSignal(resolution).grid() * half_side
-    spacing = (signal.far - signal.near) / (signal.samples_per_ray - 1)
+    centres = (VoxelSignal(resolution).grid() * signal.half_side).to(network.weights[0].device)
     parts = []
     for points in centres.split(resolution**2):
-        values = network.evaluate(points.to(network.weights[0].device), POINTS_PER_CHUNK)[0]
-        parts.append(-torch.expm1(-DENSITIES[signal.density](values[:, 3]) * spacing))
+        density = signal.density_at(points, network.evaluate(points, POINTS_PER_CHUNK)[0, :, 3])
+        parts.append(-torch.expm1(-density * signal.spacing))
     return torch.cat(parts).view(resolution, resolution, resolution)
 
 
-def _level(signal: SceneSignal, network: InstanceNetworks, opacity: Tensor, half_side: float) -> float:
+def _level(signal: SceneSignal, network: InstanceNetworks, opacity: Tensor) -> float:
     """The level whose silhouette agrees best, by intersection over union, with where the renderer is opaque.
 
     A ray meets a level's surface where the highest opacity along it is above that level.
@@ -119,7 +116,7 @@ def _level(signal: SceneSignal, network: InstanceNetworks, opacity: Tensor, half
     for camera in cameras:
         rendered = signal.render_view(network, camera, height=VIEW_SIZE, width=VIEW_SIZE)
         seen.append(rendered.accumulation.flatten() > 0.5)
-        highest.append(_highest_along_rays(signal, opacity, camera.to(opacity.device), half_side))
+        highest.append(_highest_along_rays(signal, opacity, camera.to(opacity.device)))
     truth, peaks = torch.cat(seen), torch.cat(highest)
     if not truth.any():
         raise ConfigError("nothing of this instance is solid; choose another one")
@@ -128,7 +125,7 @@ def _level(signal: SceneSignal, network: InstanceNetworks, opacity: Tensor, half
     return float(LEVELS[overlap.argmax().cpu()])
 
 
-def _highest_along_rays(signal: SceneSignal, opacity: Tensor, camera: Tensor, half_side: float) -> Tensor:
+def _highest_along_rays(signal: SceneSignal, opacity: Tensor, camera: Tensor) -> Tensor:
     """Highest opacity that each ray of a camera meets, `[p]`, interpolated as marching cubes does."""
     device = opacity.device
     rows = torch.arange(VIEW_SIZE, device=device)
@@ -136,10 +133,9 @@ def _highest_along_rays(signal: SceneSignal, opacity: Tensor, camera: Tensor, ha
     focal = signal.focal * VIEW_SIZE / signal.height
     intrinsics = torch.tensor([focal, focal, VIEW_SIZE / 2, VIEW_SIZE / 2], device=device)
     directions = pixel_directions(pixels, intrinsics, camera)
-    depths = sample_depths(
-        torch.tensor(signal.near, device=device), torch.tensor(signal.far, device=device), 2 * len(opacity)
-    )
-    points = (camera[:, 3] + directions.unsqueeze(1) * depths.unsqueeze(-1)) / half_side
+    ends = signal.depth_range(camera[:, 3].expand_as(directions), directions)
+    depths = sample_depths(*ends, 2 * len(opacity))
+    points = (camera[:, 3] + directions.unsqueeze(1) * depths.unsqueeze(-1)) / signal.half_side
     # grid_sample reads the last axis first; outside the cube it reads 0
     values = functional.grid_sample(opacity[None, None], points.flip(-1)[None, None], align_corners=False)
     return values[0, 0, 0].amax(-1)

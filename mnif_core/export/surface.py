@@ -16,7 +16,6 @@ from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.rendering.volume import composite
 from mnif_core.signals.protocol import Signal
-from mnif_core.signals.scene_rays import DENSITIES
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.signals.solid_pictures import SHAPE_COLOUR
 
@@ -84,13 +83,12 @@ def surface_colors(
 ) -> NDArray[np.float64]:
     """Colours `[u, 3]` in [0, 1] that rays see which meet `vertices` `[u, 3]` against their `normals` `[u, 3]`."""
     device = network.weights[0].device
-    spacing = (signal.far - signal.near) / (signal.samples_per_ray - 1)
-    depths = torch.linspace(-0.5, DEPTH_BEHIND, SAMPLES_BEHIND, device=device) * spacing
+    depths = torch.linspace(-0.5, DEPTH_BEHIND, SAMPLES_BEHIND, device=device) * signal.spacing
     origins = torch.as_tensor(vertices, dtype=torch.float32, device=device)
     inwards = -torch.as_tensor(np.array(normals), dtype=torch.float32, device=device)
     points = origins.unsqueeze(1) + inwards.unsqueeze(1) * depths.unsqueeze(-1)
     values = network.evaluate(points.flatten(0, 1), POINTS_PER_CHUNK)[0].unflatten(0, points.shape[:2])
-    density = DENSITIES[signal.density](values[..., 3])
+    density = signal.density_at(points, values[..., 3])
     seen = composite(values[..., :3], density, depths, torch.ones_like(origins[:, 0]), background=0.0)
     colors = seen.color / seen.accumulation.clamp(min=1e-6).unsqueeze(-1)
     return (colors * 0.5 + 0.5).clamp(0.0, 1.0).double().cpu().numpy()

@@ -25,6 +25,8 @@ Depth = Annotated[int, Between(0, 1000)]
 """Layers or blocks."""
 Pixels = Annotated[int, Between(1, 1 << 14)]
 Positive = Annotated[float, Between(1e-12, 1e12)]
+Share = Annotated[float, Between(0.0, 1.0)]
+Finite = Annotated[float, Between(-1e12, 1e12)]
 NotNegative = Annotated[float, Between(0.0, 1e12)]
 KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", types.NoneType: "null"}
 KINDS |= {list: "a list", dict: "an object"}
@@ -46,7 +48,7 @@ def from_json(kind: type[T], given: Any, where: str) -> T:
     """A dataclass of settings from the JSON object that `asdict` of one became.
 
     Fields may be whole numbers, finite numbers, text, truth values, `None`, lists and dictionaries of any content,
-    `Literal`, unions of these, and `Annotated` with a `Between`.
+    tuples of known length (which a file holds as lists), `Literal`, unions of these, and `Annotated` with a `Between`.
 
     Args:
         kind: the dataclass.
@@ -73,7 +75,7 @@ def from_json(kind: type[T], given: Any, where: str) -> T:
     for name, value in given.items():
         checked(value, hints[name], f"{where}.{name}")
     try:
-        return kind(**given)
+        return kind(**{name: _as_tuples(value, hints[name]) for name, value in given.items()})
     except ConfigError as error:
         raise CheckpointError(f"{where}: {error}") from error
 
@@ -105,13 +107,27 @@ def _fits(value: Any, hint: Any) -> bool:
         return any(type(value) is type(choice) and value == choice for choice in get_args(hint))
     if origin in (Union, types.UnionType):
         return any(_fits(value, choice) for choice in get_args(hint))
+    if origin is tuple:
+        parts = get_args(hint)
+        return type(value) in (list, tuple) and len(value) == len(parts) and all(map(_fits, value, parts))
     if hint is float:  # NaN is in no range
         return type(value) in (int, float) and -sys.float_info.max <= value <= sys.float_info.max
     return type(value) is (origin or hint)
 
 
+def _as_tuples(value: Any, hint: Any) -> Any:
+    """A value that fits, its lists made the tuples that `hint` asks for."""
+    if get_origin(hint) in (Union, types.UnionType):
+        return _as_tuples(value, next(choice for choice in get_args(hint) if _fits(value, choice)))
+    if get_origin(hint) is tuple:
+        return tuple(map(_as_tuples, value, get_args(hint)))
+    return value
+
+
 def _described(hint: Any) -> str:
     origin = get_origin(hint)
+    if origin is tuple:
+        return f"[{', '.join(map(_described, get_args(hint)))}]"
     if origin is Annotated:
         inner, mark, *_ = get_args(hint)
         return f"{_described(inner)} from {mark.low:g} to {mark.high:g}" if isinstance(mark, Between) else str(inner)

@@ -45,6 +45,7 @@ class RenderingLoss:
         distances: extent of each sample `[s, r, z]`.
         density: activation, raw values to density per unit length.
         slope: its derivative, as a function of the density.
+        background: red, green, blue in [0, 1].
 
     Attributes:
         rendered: colours `[s, r, 3]`, about [0, 1], not clamped, without a graph.
@@ -56,22 +57,25 @@ class RenderingLoss:
         distances: Tensor,
         density: Callable[[Tensor], Tensor],
         slope: Callable[[Tensor], Tensor],
+        background: tuple[float, float, float] = (1.0, 1.0, 1.0),
     ) -> None:
         self.together = distances.shape[-1]
         self.rendered = torch.empty_like(colors)
-        self._colors, self._darkness, self._distances = colors, 1.0 - colors, distances
+        behind = colors.new_tensor(background)
+        self._colors, self._distances = colors, distances
+        self._behind, self._uncovered = 2.0 * behind - 1.0, behind - colors
         self._density, self._slope = density, slope
 
     def __call__(self, values: Tensor, instances: slice, points: slice) -> tuple[Tensor, Tensor]:
-        """See `Criterion`. Values are colours in [-1, 1] and raw density, over a white background."""
+        """See `Criterion`. Values are colours in [-1, 1] and raw density."""
         rays = slice(points.start // self.together, points.stop // self.together)
         samples, distances = values.unflatten(1, (-1, self.together)), self._distances[instances, rays]
         density = self._density(samples[..., 3])
         seen = Visibility.of(density * distances)
-        # what a sample takes from the white behind it, in units of which a colour in [0, 1] is half
-        shade = samples[..., :3] - 1.0
+        # what a sample adds to the background behind it, in units of which a colour in [0, 1] is half
+        shade = samples[..., :3] - self._behind
         rendered = (seen.weights.unsqueeze(-1) * shade).sum(-2)
-        error = torch.add(self._darkness[instances, rays], rendered, alpha=0.5)
+        error = torch.add(self._uncovered[instances, rays], rendered, alpha=0.5)
         torch.add(self._colors[instances, rays], error, out=self.rendered[instances, rays])
         share = 1.0 / self._colors[0].numel()
         loss = error.square().sum((1, 2)) * share

@@ -5,11 +5,10 @@ Shape letters: e cells along a side of the cube.
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
-PARALLEL = 1e-9  # components of a direction below this are taken as this: 0 has no inverse
+from mnif_core.rendering.box import crossed
 
 
 @dataclass(frozen=True)
@@ -51,10 +50,7 @@ class Occupancy:
 
     def crosses(self, origins: Tensor, directions: Tensor) -> Tensor:
         """Whether rays from `origins` `[..., 3]` along `directions` `[..., 3]` meet the box: `[...]`."""
-        parallel = directions.abs() < PARALLEL
-        inverse = 1.0 / torch.where(parallel, PARALLEL, directions)
-        one, other = (self.low - origins) * inverse, (self.high - origins) * inverse
-        enter, leave = torch.minimum(one, other).amax(-1), torch.maximum(one, other).amin(-1)
+        enter, leave = crossed(self.low, self.high, origins, directions)
         return leave >= enter.clamp(min=0.0)
 
     def contains(self, points: Tensor) -> Tensor:

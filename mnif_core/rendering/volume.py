@@ -116,7 +116,7 @@ def composite(
     density: Tensor,
     depths: Tensor,
     direction_norms: Tensor,
-    background: float = 1.0,
+    background: float | Tensor = 1.0,
     last_distance: float | None = None,
 ) -> RenderedRays:
     """Volume-rendering quadrature (Max 1995) over a constant background. Differentiable in colours and density.
@@ -126,7 +126,7 @@ def composite(
         density: `[..., z]`, per unit length, at least 0.
         depths: `[..., z]`, ascending, in units of the direction vector.
         direction_norms: `[...]` length of the direction vector.
-        background: value of all three channels behind the last sample.
+        background: colour `[3]` behind the last sample, or one value of all three channels.
         last_distance: see `sample_distances`. The authors use 1e10, which makes any density above zero at the far plane
             opaque and hides the background.
 

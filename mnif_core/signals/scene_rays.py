@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor
 
-from mnif_core.files.stored_config import Between, NotNegative, Positive
+from mnif_core.files.stored_config import Between, NotNegative, Positive, Share
 from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.rendering.box import NEAREST, Box, crossed, inside
 from mnif_core.rendering.losses import RenderingLoss
 from mnif_core.rendering.occupancy import Occupancy
 from mnif_core.rendering.volume import (
@@ -27,7 +28,7 @@ from mnif_core.rendering.volume import (
 
 DENSITIES: dict[str, Callable[[Tensor], Tensor]] = {"elu": elu_density, "softplus": softplus_density}
 SLOPES: dict[str, Callable[[Tensor], Tensor]] = {"elu": elu_slope, "softplus": softplus_slope}
-NEAREST = 0.05  # a camera inside the scene still needs a positive near plane
+WHITE = (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,10 @@ class SceneRays:
     """Samples on a ray, both ends included."""
     density: Literal["elu", "softplus"] = "elu"
     """Density activation; the paper's is `elu`."""
+    box: Box | None = None
+    """What holds all scenes. Rays are sampled between its sides in place of near and far; elsewhere nothing is."""
+    background: tuple[Share, Share, Share] = WHITE
+    """Colour behind everything, red, green, blue in [0, 1]."""
 
     def render_rays(
         self, networks: InstanceNetworks, origins: Tensor, directions: Tensor, jitter: Tensor | None = None
@@ -80,18 +85,60 @@ class SceneRays:
         """
         depths, points = self._samples(origins, directions, jitter)
         distances = sample_distances(depths, directions.norm(dim=-1))
-        criterion = RenderingLoss(colors, distances, DENSITIES[self.density], SLOPES[self.density])
+        criterion = RenderingLoss(colors, distances, DENSITIES[self.density], SLOPES[self.density], self.background)
         return networks.loss(points.flatten(1, 2), criterion), criterion.rendered
 
-    def depth_range(self, origins: Tensor) -> tuple[Tensor, Tensor]:
-        """Depths `[...]` of the first and the last sample on rays from `origins` `[..., 3]`."""
-        shift = origins.norm(dim=-1) - self.camera_distance
-        near = (self.near + shift).clamp(min=NEAREST)
-        return near, torch.maximum(self.far + shift, near + NEAREST)
+    @property
+    def half_side(self) -> float:
+        """Half the side of the smallest cube around the origin that holds what the data's cameras can see."""
+        if self.box is None:
+            return max(self.camera_distance - self.near, self.far - self.camera_distance)
+        return max(abs(coordinate) for corner in self.box for coordinate in corner)
+
+    @property
+    def spacing(self) -> float:
+        """Usual distance of neighbouring samples on a ray."""
+        length = self.far - self.near
+        if self.box is not None:
+            low, high = torch.tensor(self.box)
+            length = float((high - low).mean())
+        return length / max(self.samples_per_ray - 1, 1)
+
+    def density_at(self, points: Tensor, raw: Tensor) -> Tensor:
+        """Density `[...]` per unit length where a network gives `raw` `[...]` at `points` `[..., 3]`."""
+        density = DENSITIES[self.density](raw)
+        return density if self.box is None else density * inside(self.box, points)
+
+    def meets(self, origins: Tensor, directions: Tensor) -> Tensor:
+        """Whether there can be anything on rays from `origins` `[..., 3]` along `directions` `[..., 3]`: `[...]`."""
+        if self.box is None:
+            return origins.new_ones(origins.shape[:-1], dtype=torch.bool)
+        enter, leave = self._crossed(self.box, origins, directions)
+        return leave > enter
+
+    @staticmethod
+    def _crossed(box: Box, origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+        low, high = torch.tensor(box, dtype=origins.dtype, device=origins.device)
+        enter, leave = crossed(low, high, origins, directions)
+        return enter.clamp(min=NEAREST), leave
+
+    def depth_range(self, origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+        """Depths `[...]` of the first and the last sample on rays from `origins` `[..., 3]` along `directions`.
+
+        Those of rays that miss the box are one, so that their samples have no extent.
+        """
+        distance = origins.norm(dim=-1)
+        if self.box is None:
+            shift = distance - self.camera_distance
+            near = (self.near + shift).clamp(min=NEAREST)
+            return near, torch.maximum(self.far + shift, near + NEAREST)
+        enter, leave = self._crossed(self.box, origins, directions)
+        meets = leave > enter
+        return torch.where(meets, enter, distance), torch.where(meets, leave, distance)
 
     def _samples(self, origins: Tensor, directions: Tensor, jitter: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Depths `[..., n]` and points `[..., n, 3]` on rays `[..., 3]`."""
-        depths = sample_depths(*self.depth_range(origins), self.samples_per_ray, jitter)
+        depths = sample_depths(*self.depth_range(origins, directions), self.samples_per_ray, jitter)
         return depths, origins.unsqueeze(-2) + directions.unsqueeze(-2) * depths.unsqueeze(-1)
 
     def _composite(
@@ -101,7 +148,8 @@ class SceneRays:
         density = DENSITIES[self.density](values[..., 3])
         if filled is not None:
             density = density * filled
-        rendered = composite(values[..., :3], density, depths, directions.norm(dim=-1))
+        background = 2.0 * values.new_tensor(self.background) - 1.0
+        rendered = composite(values[..., :3], density, depths, directions.norm(dim=-1), background)
         return rendered._replace(color=rendered.color * 0.5 + 0.5)
 
     def render_filled(
@@ -127,11 +175,18 @@ class SceneRays:
         values = points.new_zeros(*filled.shape, 4)
         values[filled] = networks(points[filled].unsqueeze(0))[0]
         seen = self._composite(values, depths, directions[crossing], filled)
-        rays = len(origins)
+        return self._among(seen, crossing, len(origins))
+
+    def _among(self, seen: RenderedRays, index: Tensor, rays: int) -> RenderedRays:
+        """What is `seen` `[..., r, *]` of the rays `index` `[r]`, among `rays` of which the others see nothing."""
+        color, accumulation = seen.color, seen.accumulation
+        shape = (*accumulation.shape[:-1], rays)
         nothing = RenderedRays(
-            color=origins.new_ones(rays, 3),
-            accumulation=origins.new_zeros(rays),
-            depth=origins.new_zeros(rays),
-            weights=origins.new_zeros(rays, self.samples_per_ray),
+            color=color.new_tensor(self.background).expand(*shape, 3),
+            accumulation=color.new_zeros(shape),
+            depth=color.new_zeros(shape),
+            weights=color.new_zeros(*shape, self.samples_per_ray),
         )
-        return RenderedRays(*(blank.index_copy(0, crossing, part) for blank, part in zip(nothing, seen, strict=True)))
+        dimension = len(shape) - 1
+        parts = zip(nothing, seen, strict=True)
+        return RenderedRays(*(blank.index_copy(dimension, index, part) for blank, part in parts))

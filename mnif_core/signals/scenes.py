@@ -17,7 +17,7 @@ from mnif_core.rendering.cameras import CameraReading, look_at_origin_opengl, pi
 from mnif_core.rendering.occupancy import Occupancy
 from mnif_core.rendering.volume import RenderedRays
 from mnif_core.signals.protocol import Drawing, Signal
-from mnif_core.signals.scene_rays import DENSITIES, SceneRays
+from mnif_core.signals.scene_rays import SceneRays
 
 TOLERANCE = 2 / 255  # of colours, between a view with and without its empty space
 CELLS = 64  # along a side of an occupancy cube
@@ -32,7 +32,7 @@ POINTS = 1 << 17  # evaluated at once for an occupancy: bounds memory
 class SceneSignal(SceneRays, Signal):
     """How a field of colour and density is rendered. Defaults are the paper's for SRN Cars.
 
-    Colours leave the network in [-1, 1] without activation and are shown in [0, 1] over white.
+    Colours leave the network in [-1, 1] without activation and are shown in [0, 1] over the background.
     """
 
     kind: ClassVar[str] = "scene"
@@ -87,10 +87,10 @@ class SceneSignal(SceneRays, Signal):
         """
         device = networks.weights[0].device
         corner = math.hypot(self.width, self.height) / (2.0 * self.focal)
-        reach = math.hypot(self.far * corner, self.far - self.camera_distance)
+        reach = math.hypot(self.far * corner, self.far - self.camera_distance) if self.box is None else self.half_side
         axis = torch.linspace(-reach, reach, CELLS + 1, device=device)
         corners = torch.cartesian_prod(axis, axis, axis)
-        density = DENSITIES[self.density](networks.evaluate(corners, POINTS)[0, :, 3]).view(3 * [CELLS + 1])
+        density = self.density_at(corners, networks.evaluate(corners, POINTS)[0, :, 3]).view(3 * [CELLS + 1])
         cameras = torch.cat([self.orbit(TEST_VIEWS, elevation) for elevation in TEST_ELEVATIONS]).to(device)
         directions = torch.stack([self._rays(camera, None, TEST_SIZE, TEST_SIZE) for camera in cameras])
         depths, points = self._samples(cameras[:, None, :, 3].expand_as(directions), directions)
@@ -143,9 +143,10 @@ class SceneSignal(SceneRays, Signal):
         height, width = height or self.height, width or self.width
         camera_to_world = camera_to_world.to(networks.weights[0].device)
         directions = self._rays(camera_to_world, intrinsics, height, width)
+        meeting = self.meets(camera_to_world[:, 3].expand_as(directions), directions).nonzero()[:, 0]
         scenes = networks.num_instances
         chunks = []
-        for chunk in directions.split(max(1, rays_per_chunk // scenes)):
+        for chunk in directions[meeting].split(max(1, rays_per_chunk // scenes)):
             origins = camera_to_world[:, 3].expand_as(chunk)
             if occupancies is None:
                 shape = (scenes, *chunk.shape)
@@ -153,8 +154,9 @@ class SceneSignal(SceneRays, Signal):
             else:
                 each = [self.render_filled(networks[i], occupancies[i], origins, chunk) for i in range(scenes)]
                 chunks.append(RenderedRays(*(torch.stack(parts) for parts in zip(*each, strict=True))))
+        seen = RenderedRays(*(torch.cat(parts, dim=1) for parts in zip(*chunks, strict=True)))
         color, accumulation, depth, weights = (
-            torch.cat(parts, dim=1).unflatten(1, (height, width)) for parts in zip(*chunks, strict=True)
+            part.unflatten(1, (height, width)) for part in self._among(seen, meeting, len(directions))
         )
         return RenderedRays(color.clamp(0.0, 1.0), accumulation, depth, weights)
 

@@ -17,6 +17,7 @@ from mnif_core.data.scene_folders import list_instances, split_views
 from mnif_core.errors import DataError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.rendering.box import seen_in
 from mnif_core.rendering.cameras import pixel_directions
 from mnif_core.signals.scenes import SceneSignal
 
@@ -105,19 +106,26 @@ class TargetViews:
             smaller = nn.functional.interpolate(planes, (self.height, self.width), mode="area")
             pictures = smaller.permute(0, 2, 3, 1).round().byte()
         self.pictures = pictures
+        whole = torch.tensor([0, self.height - 1, 0, self.width - 1], device=device).expand(len(pictures), 4)
+        size = (self.height, self.width)
+        box = signal.box
+        self._drawn = whole if box is None else seen_in(box, self.cameras, self.intrinsics, *size)
 
     def __len__(self) -> int:
         return len(self.pictures)
 
     def draw(self, views: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Origins, directions and colours in [0, 1], each `[1, count, 3]`, of pixels drawn from `views` `[v]`."""
+        """Origins, directions and colours in [0, 1], each `[1, count, 3]`, of pixels drawn from `views` `[v]`.
+
+        Where the field has a box, from the pixels that can show it.
+        """
         device = self.pictures.device
-        view, row, column = (
-            torch.randint(high, (count,), generator=generator).to(device)
-            for high in (len(views), self.height, self.width)
-        )
-        view = views.to(device)[view]
+        view = views.to(device)[torch.randint(len(views), (count,), generator=generator).to(device)]
         poses = self.cameras[view]
+        first_row, last_row, first, last = self._drawn[view].unbind(1)
+        down, across = torch.rand(2, count, generator=generator, dtype=torch.float64).to(device)
+        row = first_row + (down * (last_row + 1 - first_row)).long()
+        column = first + (across * (last + 1 - first)).long()
         directions = pixel_directions(torch.stack([row, column], dim=-1), self.intrinsics[view], poses)
         colors = self.pictures[view, row, column].float() / 255.0
         return poses[None, :, :, 3], directions[None], colors[None]

@@ -1,0 +1,78 @@
+"""Boxes along the axes, and where rays and pictures meet them.
+
+Shape letters: r rays, v views.
+"""
+
+import torch
+from torch import Tensor
+
+from mnif_core.files.stored_config import Finite
+
+Corner = tuple[Finite, Finite, Finite]
+Box = tuple[Corner, Corner]
+"""Low and high corner, x, y, z, in scene coordinates."""
+
+PARALLEL = 1e-9  # components of a direction below this are taken as this: 0 has no inverse
+NEAREST = 0.05  # depth of the nearest sample: a camera inside a scene still needs a positive near plane
+
+
+def grown(box: Box, margin: float) -> Box:
+    """`box` with `margin` added on all six sides."""
+    (a, b, c), (d, e, f) = box
+    return (a - margin, b - margin, c - margin), (d + margin, e + margin, f + margin)
+
+
+def longest_side(box: Box) -> float:
+    """The longest side, in scene units."""
+    return max(high - low for low, high in zip(*box, strict=True))
+
+
+def crossed(low: Tensor, high: Tensor, origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+    """Depths `[...]` at which rays from `origins` `[..., 3]` along `directions` `[..., 3]` enter and leave a box.
+
+    In units of the directions. A ray meets the box if it leaves it later than it enters it, and in front of its origin.
+
+    Args:
+        low: `[3]`.
+        high: `[3]`.
+        origins: in scene coordinates.
+        directions: of any length.
+    """
+    parallel = directions.abs() < PARALLEL
+    inverse = 1.0 / torch.where(parallel, PARALLEL, directions)
+    one, other = (low - origins) * inverse, (high - origins) * inverse
+    return torch.minimum(one, other).amax(-1), torch.maximum(one, other).amin(-1)
+
+
+def inside(box: Box, points: Tensor) -> Tensor:
+    """Whether `points` `[..., 3]` lie in `box`: `[...]`."""
+    low, high = torch.tensor(box, dtype=points.dtype, device=points.device)
+    return ((points >= low) & (points <= high)).all(-1)
+
+
+def seen_in(box: Box, camera_to_worlds: Tensor, intrinsics: Tensor, height: int, width: int) -> Tensor:
+    """The pixels of each view that can show what is in `box`: first and last row, first and last column, `[v, 4]`.
+
+    The last ones are included. A view to which a corner of the box is beside or behind it, or that does not show the
+    box, has all its pixels.
+
+    Args:
+        box: in scene coordinates.
+        camera_to_worlds: `[v, 3, 4]`, OpenGL axes.
+        intrinsics: `[v, 4]`: fx, fy, cx, cy in pixels.
+        height: rows of a view.
+        width: columns of a view.
+    """
+    corners = torch.cartesian_prod(*torch.tensor(box, device=camera_to_worlds.device).T)
+    in_camera = (corners - camera_to_worlds[:, None, :, 3]) @ camera_to_worlds[:, :, :3]
+    depth = -in_camera[..., 2]
+    fx, fy, cx, cy = intrinsics.unsqueeze(1).unbind(-1)
+    behind = (depth < NEAREST).any(1)
+    depth = depth.clamp(min=NEAREST)
+    columns, rows = fx * in_camera[..., 0] / depth + cx, cy - fy * in_camera[..., 1] / depth
+    ends = [rows.amin(1), rows.amax(1), columns.amin(1), columns.amax(1)]
+    last = torch.tensor([height - 1, height - 1, width - 1, width - 1], device=depth.device)
+    pixels = torch.stack(ends, 1).floor()
+    beside = (pixels[:, 0] > last[0]) | (pixels[:, 1] < 0) | (pixels[:, 2] > last[2]) | (pixels[:, 3] < 0)
+    pixels = torch.minimum(pixels.clamp(min=0), last).long()
+    return torch.where((behind | beside)[:, None], last * torch.tensor([0, 1, 0, 1], device=last.device), pixels)
