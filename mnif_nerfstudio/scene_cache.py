@@ -129,11 +129,11 @@ def _build(paths: Sequence[Path], folder: Path, reading: CameraReading) -> None:
     width, height = one_size(paths, [(instance.width, instance.height) for instance in instances], "scenes")
     counts = [len(instance.image_filenames) for instance in instances]
     files = [file for instance in instances for file in instance.image_filenames]
-    background = _background(instances)
+    background = _pack(instances, height, width, folder)
     cameras = {
         "camera_to_worlds": np.concatenate([instance.camera_to_worlds for instance in instances]),
         "intrinsics": np.concatenate([instance.intrinsics for instance in instances]),
-        "foreground_offsets": _pack(instances, height, width, WHITE if background is None else background, folder),
+        "foreground_offsets": _pack_foreground(WHITE if background is None else background, folder),
         "views_per_scene": np.array(counts, dtype=np.int64),
     }
     save_file(cameras, folder / "cameras.safetensors")
@@ -147,13 +147,6 @@ def _build(paths: Sequence[Path], folder: Path, reading: CameraReading) -> None:
     (folder / "store.json").write_text(json.dumps(description))
 
 
-def _background(instances: Sequence[Instance]) -> NDArray[np.uint8] | None:
-    """The colour `[3]` of the set's plain background, if it has one."""
-    views = [(instance, view) for instance in instances for view in range(len(instance.image_filenames))]
-    some = [views[index] for index in spread_indices(len(views), JUDGED).tolist()]
-    return plain_colour(np.concatenate([border(picture) for picture in _decoded(some)]))
-
-
 def _box(
     cameras: dict[str, NDArray[Any]], folder: Path, height: int, width: int
 ) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
@@ -163,24 +156,32 @@ def _box(
     return hull_box(scenes, track(range(len(scenes)), "Finding the space of all scenes", console=CONSOLE))
 
 
-def _pack(
-    instances: Sequence[Instance], height: int, width: int, background: NDArray[np.uint8], folder: Path
-) -> NDArray[np.int64]:
-    """Write pictures and foreground pixels view by view; returns where each view's foreground starts, and the end.
+def _pack(instances: Sequence[Instance], height: int, width: int, folder: Path) -> NDArray[np.uint8] | None:
+    """Write all pictures, view by view; returns the colour `[3]` of their plain background, if they have one.
 
     Plain writes, since a memory map of a full disk kills the process.
     """
-    ends = [0]
     views = [(instance, view) for instance in instances for view in range(len(instance.image_filenames))]
-    with (folder / "images.npy").open("wb") as images, tempfile.TemporaryFile(dir=folder) as unnumbered:
+    judged, borders = set(spread_indices(len(views), JUDGED).tolist()), []
+    with (folder / "images.npy").open("wb") as images:
         _write_header(images, np.dtype(np.uint8), (len(views), height, width, 3))
         pictures = track(_decoded(views), "Packing views", total=len(views), console=CONSOLE)
-        for (instance, view), picture in zip(views, pictures, strict=True):
+        for number, ((instance, view), picture) in enumerate(zip(views, pictures, strict=True)):
             if picture.shape != (height, width, 3):
                 raise DataError(
                     f"{instance.image_filenames[view]}: has changed while it was read; run the command again"
                 )
             images.write(picture.tobytes())
+            if number in judged:
+                borders.append(border(picture))
+    return plain_colour(np.concatenate(borders))
+
+
+def _pack_foreground(background: NDArray[np.uint8], folder: Path) -> NDArray[np.int64]:
+    """Write the pixels of all pictures that are not background; returns where each view's start, and the end."""
+    ends = [0]
+    with tempfile.TemporaryFile(dir=folder) as unnumbered:
+        for picture in np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False):
             pixels = np.flatnonzero(differs(picture, background))
             unnumbered.write(pixels.astype(np.uint32).tobytes())
             ends.append(ends[-1] + len(pixels))

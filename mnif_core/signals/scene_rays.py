@@ -53,7 +53,7 @@ class SceneRays:
     def render_rays(
         self, networks: InstanceNetworks, origins: Tensor, directions: Tensor, jitter: Tensor | None = None
     ) -> RenderedRays:
-        """Render rays of several scenes.
+        """Render rays of several scenes. Those that miss the box in all of them cost nothing.
 
         Args:
             networks: one per scene.
@@ -64,9 +64,14 @@ class SceneRays:
         Returns:
             Colours `[s, r, 3]` (about [0, 1], not clamped), accumulation, z-depth `[s, r]` and weights `[s, r, n]`.
         """
+        meeting, rays = self.meets(origins, directions).any(0).nonzero()[:, 0], origins.shape[1]
+        if len(meeting) < rays:
+            origins, directions = origins[:, meeting], directions[:, meeting]
+            jitter = None if jitter is None else jitter[:, meeting]
         depths, points = self._samples(origins, directions, jitter)
         values = networks(points.flatten(1, 2)).unflatten(1, depths.shape[1:])
-        return self._composite(values, depths, directions)
+        seen = self._composite(values, depths, directions)
+        return seen if len(meeting) == rays else self._among(seen, meeting, rays)
 
     def rays_error(
         self, networks: InstanceNetworks, origins: Tensor, directions: Tensor, colors: Tensor, jitter: Tensor | None
@@ -112,7 +117,7 @@ class SceneRays:
     def meets(self, origins: Tensor, directions: Tensor) -> Tensor:
         """Whether there can be anything on rays from `origins` `[..., 3]` along `directions` `[..., 3]`: `[...]`."""
         if self.box is None:
-            return origins.new_ones(origins.shape[:-1], dtype=torch.bool)
+            return torch.ones(origins.shape[:-1], dtype=torch.bool, device=origins.device)
         enter, leave = self._crossed(self.box, origins, directions)
         return leave > enter
 

@@ -143,10 +143,9 @@ class SceneSignal(SceneRays, Signal):
         height, width = height or self.height, width or self.width
         camera_to_world = camera_to_world.to(networks.weights[0].device)
         directions = self._rays(camera_to_world, intrinsics, height, width)
-        meeting = self.meets(camera_to_world[:, 3].expand_as(directions), directions).nonzero()[:, 0]
         scenes = networks.num_instances
         chunks = []
-        for chunk in directions[meeting].split(max(1, rays_per_chunk // scenes)):
+        for chunk in directions.split(max(1, rays_per_chunk // scenes)):
             origins = camera_to_world[:, 3].expand_as(chunk)
             if occupancies is None:
                 shape = (scenes, *chunk.shape)
@@ -154,9 +153,8 @@ class SceneSignal(SceneRays, Signal):
             else:
                 each = [self.render_filled(networks[i], occupancies[i], origins, chunk) for i in range(scenes)]
                 chunks.append(RenderedRays(*(torch.stack(parts) for parts in zip(*each, strict=True))))
-        seen = RenderedRays(*(torch.cat(parts, dim=1) for parts in zip(*chunks, strict=True)))
         color, accumulation, depth, weights = (
-            part.unflatten(1, (height, width)) for part in self._among(seen, meeting, len(directions))
+            torch.cat(parts, dim=1).unflatten(1, (height, width)) for parts in zip(*chunks, strict=True)
         )
         return RenderedRays(color.clamp(0.0, 1.0), accumulation, depth, weights)
 
