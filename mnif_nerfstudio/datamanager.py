@@ -18,7 +18,7 @@ from torch import Tensor
 from mnif_core.data.demo.car_scenes import default_demo_root, make_demo_cars
 from mnif_core.data.scene_folders import list_instances
 from mnif_core.errors import ConfigError
-from mnif_core.files.notes import collected_notes
+from mnif_core.files.notes import collected_notes, note
 from mnif_core.presets import NERF_S
 from mnif_core.rendering.box import Box, grown, longest_side
 from mnif_core.seeds import mixed_seed
@@ -138,6 +138,8 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         self.store = SceneStore.open(
             self.instances, config.dataparser.held_out_views, reading=config.dataparser.reading
         )
+        if config.box and self.store.box is None:
+            note(f"{config.data}: no plain background; rays are sampled between the planes, not in the objects' box")
         self.exclude_batch_keys_from_device: list[str] = []
         shown = selection_from_environment()
         self.display(shown.scene if shown.source == "train" else 0)

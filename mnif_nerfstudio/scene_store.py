@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mnif_core.data.instances import AS_WRITTEN
 from mnif_core.data.scene_folders import split_views
-from mnif_core.rendering.box import Box, seen_in
+from mnif_core.rendering.box import Box, pixels_within, seen_in
 from mnif_core.rendering.cameras import CameraReading, pixel_directions
 from mnif_nerfstudio.scene_cache import cached, default_cache
 
@@ -169,7 +169,7 @@ class SceneStore:
             pixels_per_view: p.
             foreground_share: expected share in [0, 1] of pixels drawn from those that are not background.
             generator: of random numbers, on the store's device: nothing has to be transferred.
-            box: what pixels must show at least a corner's surroundings of (`seen_in`). None: any.
+            box: what the pixels can show (`seen_in`), but for the foreground's. None: anything.
         """
         device = self.images.device
         shape = (len(scenes), views_per_scene)
@@ -195,11 +195,10 @@ class SceneStore:
         if box is None:
             pixels = torch.randint(self.height * self.width, shape, generator=generator, device=device)
         else:
-            cameras = self.camera_to_worlds[views], self.intrinsics[views]
-            first_row, last_row, first, last = seen_in(box, *cameras, self.height, self.width)[:, :, None].unbind(1)
-            down, across = torch.rand(2, *shape, generator=generator, device=device)
-            rows = first_row + (down * (last_row + 1 - first_row)).long()
-            pixels = rows * self.width + first + (across * (last + 1 - first)).long()
+            ranges = seen_in(box, self.camera_to_worlds[views], self.intrinsics[views], self.height, self.width)
+            chances = torch.rand(2, *shape, generator=generator, device=device)
+            rows, columns = pixels_within(ranges[:, None], chances)
+            pixels = rows * self.width + columns
         if share > 0.0:
             start, end = self.foreground_offsets[views][:, None], self.foreground_offsets[views + 1][:, None]
             chance = torch.rand(shape, generator=generator, device=device, dtype=torch.float64)

@@ -76,3 +76,15 @@ def seen_in(box: Box, camera_to_worlds: Tensor, intrinsics: Tensor, height: int,
     beside = (pixels[:, 0] > last[0]) | (pixels[:, 1] < 0) | (pixels[:, 2] > last[2]) | (pixels[:, 3] < 0)
     pixels = torch.minimum(pixels.clamp(min=0), last).long()
     return torch.where((behind | beside)[:, None], last * torch.tensor([0, 1, 0, 1], device=last.device), pixels)
+
+
+def pixels_within(ranges: Tensor, chances: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows and columns of pixels within `ranges` as `seen_in` gives them, `[..., 4]`, for `chances` `[2, ...]`.
+
+    Args:
+        ranges: of each pixel, or of so many as broadcasting asks for.
+        chances: uniform in [0, 1), for rows and for columns.
+    """
+    first_row, last_row, first, last = ranges.unbind(-1)
+    rows = first_row + (chances[0] * (last_row + 1 - first_row)).long()
+    return rows, first + (chances[1] * (last + 1 - first)).long()

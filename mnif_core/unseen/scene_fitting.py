@@ -17,7 +17,7 @@ from mnif_core.data.scene_folders import list_instances, split_views
 from mnif_core.errors import DataError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.instance_networks import InstanceNetworks
-from mnif_core.rendering.box import seen_in
+from mnif_core.rendering.box import pixels_within, seen_in
 from mnif_core.rendering.cameras import pixel_directions
 from mnif_core.signals.scenes import SceneSignal
 
@@ -107,9 +107,8 @@ class TargetViews:
             pictures = smaller.permute(0, 2, 3, 1).round().byte()
         self.pictures = pictures
         whole = torch.tensor([0, self.height - 1, 0, self.width - 1], device=device).expand(len(pictures), 4)
-        size = (self.height, self.width)
-        box = signal.box
-        self._drawn = whole if box is None else seen_in(box, self.cameras, self.intrinsics, *size)
+        cameras, size = (self.cameras, self.intrinsics), (self.height, self.width)
+        self._ranges = whole if signal.box is None else seen_in(signal.box, *cameras, *size)
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -122,13 +121,16 @@ class TargetViews:
         device = self.pictures.device
         view = views.to(device)[torch.randint(len(views), (count,), generator=generator).to(device)]
         poses = self.cameras[view]
-        first_row, last_row, first, last = self._drawn[view].unbind(1)
-        down, across = torch.rand(2, count, generator=generator, dtype=torch.float64).to(device)
-        row = first_row + (down * (last_row + 1 - first_row)).long()
-        column = first + (across * (last + 1 - first)).long()
+        row, column = pixels_within(self._ranges[view], torch.rand(2, count, generator=generator).to(device))
         directions = pixel_directions(torch.stack([row, column], dim=-1), self.intrinsics[view], poses)
         colors = self.pictures[view, row, column].float() / 255.0
         return poses[None, :, :, 3], directions[None], colors[None]
+
+    def drawn_share(self, views: Tensor) -> float:
+        """Share of the pixels of `views` `[v]` that `draw` draws from."""
+        first_row, last_row, first, last = self._ranges[views.to(self.pictures.device)].unbind(1)
+        drawn = (last_row + 1 - first_row) * (last + 1 - first)
+        return float(drawn.float().mean()) / (self.height * self.width)
 
     def truth(self, views: Tensor) -> Tensor:
         """Pictures `[v, height, width, 3]` in [0, 1]."""
@@ -213,11 +215,12 @@ def _minimise(
     optimizer = torch.optim.Adam(parameters, lr=rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
     generator = torch.Generator().manual_seed(fitting.seed)
+    share = target.drawn_share(views)  # all other pixels are right: penalties weigh against the error of whole views
     for _ in range(steps):
         origins, directions, colors = target.draw(views, fitting.rays, generator)
         jitter = torch.rand(1, fitting.rays, target.signal.samples_per_ray, generator=generator).to(colors.device)
         errors, _ = target.signal.rays_error(networks(), origins, directions, colors, jitter)
-        loss = errors.mean() + penalty()
+        loss = share * errors.mean() + penalty()
         optimizer.zero_grad()
         loss.backward(inputs=parameters)
         optimizer.step()

@@ -1,0 +1,110 @@
+"""The box that a set's silhouettes give, from files to the model's rays."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from nerfstudio.data.scene_box import SceneBox
+from PIL import Image
+
+from mnif_core.data.demo.car_scenes import make_demo_cars
+from mnif_core.data.demo.car_shapes import car_mesh, sample_paint, sample_shape
+from mnif_core.data.scene_folders import list_instances
+from mnif_core.rendering.box import grown, inside, longest_side
+from mnif_nerfstudio.datamanager import MARGIN, MultiSceneDataManager, MultiSceneDataManagerConfig
+from mnif_nerfstudio.model import MnifModelConfig
+from mnif_nerfstudio.scene_store import SceneStore
+from tests.srn_fixture import write_srn
+
+CARS, VIEWS, SIZE = 32, 24, 48
+
+
+@pytest.fixture(scope="module")
+def cars(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_demo_cars(tmp_path_factory.mktemp("set") / "cars", CARS, VIEWS, SIZE)
+
+
+def corners_of(numbers: range) -> torch.Tensor:
+    """Low and high corner `[cars, 2, 3]` of the demonstration set's cars."""
+    boxes = []
+    for car in numbers:
+        rng = np.random.default_rng([0, car])
+        vertices = car_mesh(sample_shape(rng), sample_paint(rng)).vertices
+        boxes.append(np.stack([vertices.min(0), vertices.max(0)]))
+    return torch.from_numpy(np.stack(boxes)).float()
+
+
+def manager_of(root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, box: bool = True) -> MultiSceneDataManager:
+    monkeypatch.setenv("MNIF_CACHE", str(cache))
+    config = MultiSceneDataManagerConfig(data=root, box=box, scenes_per_step=2, views_per_scene=4, pixels_per_view=9)
+    manager: MultiSceneDataManager = config.setup(device="cpu")
+    return manager
+
+
+def test_the_box_of_the_cars_is_theirs(cars: Path, tmp_path: Path) -> None:
+    store = SceneStore.open(list_instances(cars, None, "train"), 2, tmp_path)
+    true = corners_of(range(CARS))
+    low, high = true[:, 0].amin(0), true[:, 1].amax(0)
+    assert store.box is not None and store.background == (1.0, 1.0, 1.0)
+    found_low, found_high = torch.tensor(store.box)
+    tenth = 0.1 * float((high - low).max())
+    assert (found_low - low).abs().max() < tenth and (found_high - high).abs().max() < tenth
+
+
+def test_nothing_of_unseen_cars_is_cut(cars: Path, tmp_path: Path) -> None:
+    box = SceneStore.open(list_instances(cars, None, "train"), 2, tmp_path).box
+    assert box is not None
+    unseen = corners_of(range(10_000, 10_032))
+    assert inside(grown(box, MARGIN * longest_side(box)), unseen.view(-1, 3)).all()
+
+
+def test_rays_and_model_have_it(cars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manager = manager_of(cars, tmp_path, monkeypatch)
+    rays, _ = manager.next_train(0)
+    metadata = manager.train_dataparser_outputs.metadata
+    scene_box = SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3]))
+    model = MnifModelConfig(hidden_layers=1, width=16, num_bases=3, latent_dim=4, prior_width=16).setup(
+        scene_box=scene_box, num_train_data=1, metadata=metadata
+    )
+    assert model.signal.box == manager.box is not None
+    planes = manager_of(cars, tmp_path, monkeypatch, box=False)
+    assert planes.box is None and "box" not in planes.train_dataparser_outputs.metadata["views"]
+    others, _ = planes.next_train(0)
+    shares = [float(model.signal.meets(each.origins, each.directions).float().mean()) for each in (rays, others)]
+    assert shares[0] > 1.5 * shares[1]
+
+
+def test_a_plain_background_of_another_colour(cars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    white = SceneStore.open(list_instances(cars, None, "train"), 2, tmp_path / "white")
+    grey = (104, 128, 152)
+    for file in cars.rglob("rgb/*.png"):
+        target = tmp_path / "set" / file.relative_to(cars)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.array(Image.open(file))
+        pixels[(pixels >= 250).all(-1)] = grey
+        Image.fromarray(pixels).save(target)
+    for file in cars.rglob("*.txt"):
+        target = tmp_path / "set" / file.relative_to(cars)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(file.read_bytes())
+    manager = manager_of(tmp_path / "set", tmp_path / "cache", monkeypatch)
+    store = manager.store
+    np.testing.assert_allclose(store.box, white.box, atol=0.03)
+    assert len(store.foreground) == pytest.approx(len(white.foreground), rel=0.01)  # some paint is like it
+    views = manager.train_dataparser_outputs.metadata["views"]
+    assert views["background"] == pytest.approx([channel / 255 for channel in grey])
+
+
+def test_photographed_backgrounds_are_sampled_between_planes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = write_srn(tmp_path / "data")
+    random = np.random.default_rng(0)
+    for file in root.rglob("rgb/*.png"):
+        Image.fromarray(random.integers(0, 250, (16, 16, 3), dtype=np.uint8)).save(file)
+    manager = manager_of(root, tmp_path / "cache", monkeypatch)
+    assert manager.box is None and "no plain background" in caplog.text
+    rays, batch = manager.next_train(0)
+    assert len(rays) == len(batch["image"]) == 2 * 4 * 9
+    assert manager.train_dataparser_outputs.metadata["views"]["box"] is None
