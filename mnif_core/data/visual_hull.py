@@ -103,6 +103,8 @@ def _in_hull(views: Silhouettes, points: Tensor, radius: float) -> Tensor:
     alive = torch.arange(len(points))
     times_seen = torch.zeros(len(points), dtype=torch.int32)
     for filled, pose, intrinsics in zip(*views, strict=True):
+        if not len(alive):
+            break
         in_camera = (points[alive] - pose[:, 3]) @ pose[:, :3]
         depth = -in_camera[:, 2]
         fx, fy, cx, cy = intrinsics.unbind()

@@ -68,6 +68,13 @@ def test_close_ups_and_empty_views() -> None:
     assert hull_box([nothing, silhouettes([SMALL])]) is not None
 
 
+def test_a_scene_that_fills_all_views() -> None:
+    full = silhouettes([SMALL])
+    full = full._replace(filled=torch.ones_like(full.filled))
+    found = hull_box([full, silhouettes([CAR]), full])
+    assert found is not None and (sides(found) > sides(CAR)).all()
+
+
 def test_specks_in_single_views_do_not_count() -> None:
     views = silhouettes([SMALL])
     views.filled[3, :4, :4] = True
