@@ -20,7 +20,7 @@ from mnif_core.data.scene_folders import list_instances
 from mnif_core.errors import ConfigError
 from mnif_core.files.notes import collected_notes, note
 from mnif_core.presets import NERF_S
-from mnif_core.rendering.box import Box, grown, longest_side
+from mnif_core.rendering.box import grown, longest_side
 from mnif_core.seeds import mixed_seed
 from mnif_core.signals.scene_rays import WHITE
 from mnif_core.spread import spread_indices
@@ -140,6 +140,9 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         )
         if config.box and self.store.box is None:
             note(f"{config.data}: no plain background; rays are sampled between the planes, not in the objects' box")
+        found = self.store.box if config.box else None
+        # where rays are sampled; none: between the planes
+        self.box = None if found is None else grown(found, MARGIN * longest_side(found))
         self.exclude_batch_keys_from_device: list[str] = []
         shown = selection_from_environment()
         self.display(shown.scene if shown.source == "train" else 0)
@@ -149,12 +152,6 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
     def scenes_per_step(self) -> int:
         """Scenes in one step: as configured, or all there are."""
         return min(self.config.scenes_per_step, self.store.num_scenes)
-
-    @property
-    def box(self) -> Box | None:
-        """Where rays are sampled, a margin around what holds all scenes. None: between the planes."""
-        found = self.store.box if self.config.box else None
-        return None if found is None else grown(found, MARGIN * longest_side(found))
 
     @property
     def rays_per_scene(self) -> int:

@@ -17,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 from mnif_core.errors import CheckpointError
 from mnif_core.presets import NERF_S
 from mnif_core.seeds import mixed_seed
+from mnif_core.signals.scenes import SceneSignal
 from mnif_core.training.collapse import ATTEMPTS, CollapseWatch
 from mnif_nerfstudio.datamanager import MultiSceneDataManager, MultiSceneDataManagerConfig
 from mnif_nerfstudio.model import MnifModel, MnifModelConfig
@@ -25,6 +26,7 @@ from mnif_nerfstudio.one_line_errors import errors_in_one_line
 from mnif_nerfstudio.prior_batch import PriorBatch
 from mnif_nerfstudio.shares import Share
 from mnif_nerfstudio.shown_scene import selection_from_environment
+from mnif_nerfstudio.space import space_of, with_space
 from mnif_nerfstudio.state_check import check_state
 from mnif_nerfstudio.viewer_panel import ViewerPanel
 
@@ -58,6 +60,7 @@ class MnifPipeline(VanillaPipeline):
     datamanager: MultiSceneDataManager
     stage_seconds: Tensor
     attempt: Tensor
+    space: Tensor
 
     def __init__(
         self,
@@ -78,6 +81,7 @@ class MnifPipeline(VanillaPipeline):
         self.watch = CollapseWatch(config.fit_steps, 3, device)
         self.register_buffer("watched", self.watch.totals)  # so that it is in checkpoints
         self.register_buffer("attempt", torch.zeros((), dtype=torch.long))
+        self.register_buffer("space", space_of(self.mnif.signal))
         self.share = Share.of_this_process() if world_size > 1 else Share()
         # nerfstudio seeds each process apart by its rank
         self.seed = (torch.initial_seed() - self.share.rank) % 2**31
@@ -204,6 +208,10 @@ class MnifPipeline(VanillaPipeline):
         self.mnif.update_to_step(step)
         self.mnif.load_state_dict(weights)
         self.stage_seconds.copy_(state["stage_seconds"])
+        # runs of before know neither box nor background; data may have changed since
+        self.space.copy_(state["space"] if "space" in state else space_of(SceneSignal()))
+        self.mnif.field.signal = with_space(self.mnif.signal, self.space)
+        self.datamanager.box = self.mnif.signal.box
         attempt = int(state.get("attempt", 0))
         if not 0 <= attempt < ATTEMPTS:
             raise CheckpointError(f"attempt {attempt} of {ATTEMPTS}; delete it and resume from the one before")

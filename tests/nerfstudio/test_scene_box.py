@@ -12,9 +12,11 @@ from mnif_core.data.demo.car_scenes import make_demo_cars
 from mnif_core.data.demo.car_shapes import car_mesh, sample_paint, sample_shape
 from mnif_core.data.scene_folders import list_instances
 from mnif_core.rendering.box import grown, inside, longest_side
+from mnif_core.signals.scenes import SceneSignal
 from mnif_nerfstudio.datamanager import MARGIN, MultiSceneDataManager, MultiSceneDataManagerConfig
 from mnif_nerfstudio.model import MnifModelConfig
 from mnif_nerfstudio.scene_store import SceneStore
+from mnif_nerfstudio.space import space_of, with_space
 from tests.srn_fixture import write_srn
 
 CARS, VIEWS, SIZE = 32, 24, 48
@@ -37,7 +39,8 @@ def corners_of(numbers: range) -> torch.Tensor:
 
 def manager_of(root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, box: bool = True) -> MultiSceneDataManager:
     monkeypatch.setenv("MNIF_CACHE", str(cache))
-    config = MultiSceneDataManagerConfig(data=root, box=box, scenes_per_step=2, views_per_scene=4, pixels_per_view=9)
+    torch.manual_seed(0)  # by which pixels are drawn
+    config = MultiSceneDataManagerConfig(data=root, box=box, scenes_per_step=2, views_per_scene=4, pixels_per_view=99)
     manager: MultiSceneDataManager = config.setup(device="cpu")
     return manager
 
@@ -106,5 +109,12 @@ def test_photographed_backgrounds_are_sampled_between_planes(
     manager = manager_of(root, tmp_path / "cache", monkeypatch)
     assert manager.box is None and "no plain background" in caplog.text
     rays, batch = manager.next_train(0)
-    assert len(rays) == len(batch["image"]) == 2 * 4 * 9
+    assert len(rays) == len(batch["image"]) == 2 * 4 * 99
     assert manager.train_dataparser_outputs.metadata["views"]["box"] is None
+
+
+@pytest.mark.parametrize(
+    "signal", [SceneSignal(), SceneSignal(box=((-1.0, -0.5, 0.0), (1.0, 0.5, 0.3)), background=(0.1, 0.5, 1.0))]
+)
+def test_checkpoints_hold_it(signal: SceneSignal) -> None:
+    assert with_space(SceneSignal(box=((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))), space_of(signal)) == signal
