@@ -5,7 +5,7 @@ A new kind is a frozen dataclass that implements `Signal`, and its data implemen
 above do with it what they do with anything that has pictures; what only some kinds have stands in tables by kind:
 `export.solid.SOLIDS`, `export.surface.COLOURS`, `export.turntable.FILMS`, `export.onnx_network.OUTPUTS`,
 `unseen.reconstruction.RECONSTRUCTIONS` and `unseen.reconstruction.WHOLE_SCORES`, `evaluation.subjects.SUBJECTS` and
-`evaluation.subjects.READ`, `viewing.page.STAGES`.
+`evaluation.subjects.READ`, `viewing.page.DISPLAYS`.
 
 Shape letters: s instances, p points, k values, v views.
 """

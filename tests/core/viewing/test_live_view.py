@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mnif_core.signals.images import ImageSignal
-from mnif_core.viewing.live_stages import image_colours, scene_painter
+from mnif_core.viewing.live_displays import image_colours, scene_painter
 from mnif_core.viewing.live_view import COARSEST, BrowserCamera, LiveView
 from tests.small_field import small_field
 
