@@ -30,8 +30,8 @@ from mnif_core.signals.scenes import SceneSignal
 from mnif_core.signals.voxels import VoxelSignal
 
 ANEW = "copy it anew from the authors' run"
-BATCH = 32  # by which the authors' inner gradients are divided
-SRN_FOCAL = 131.25 / 128  # of the height
+BATCH = 32  # instances, by which the authors' inner gradients are divided
+SRN_FOCAL = 131.25 / 128  # focal length in heights of the picture
 SCHEDULES = {"squaredcos_cap_v2": "squared-cosine", "linear": "linear"}
 BLOCK = {"norm1": "block1.0", "linear1": "block1.2", "norm2": "block2.0", "linear2": "block2.3", "time": "blockt.1"}
 REST = {"time": "block_time.0", "input": "block_input", "norm": "block_output.0", "output": "block_output.2"}

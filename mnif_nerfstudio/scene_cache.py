@@ -29,7 +29,7 @@ from mnif_core.files.picture_files import one_size
 from mnif_core.files.stored_config import parse_json
 from mnif_core.rendering.cameras import CameraReading
 
-FORMAT = 4
+FORMAT = 4  # version of the files; others are packed anew
 HEAD = 128  # bytes of an array file before its values
 BACKGROUND = 250  # of 255: a pixel whose channels all reach this is background
 THREADS = 4  # that decode pictures

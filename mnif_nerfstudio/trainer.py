@@ -239,7 +239,7 @@ class MnifTrainer(Trainer):
         quits, self.config.viewer.quit_on_train_completion = self.config.viewer.quit_on_train_completion, True
         super()._after_train()
         if comms.is_main_process():
-            write_report(self.pipeline, self.base_dir)
+            print(write_report(self.pipeline, self.base_dir), flush=True)
         self.config.viewer.quit_on_train_completion = quits
         if not quits:
             self._train_complete_viewer()

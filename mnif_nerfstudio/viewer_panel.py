@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer
 
 VIEWER_SCALE = 10.0  # nerfstudio draws a unit as ten in the browser
-FIRST_VIEW = (1.62, -1.34, 1.02)  # 1.8 times as far as SRN's cameras stand
+FIRST_VIEW = (1.62, -1.34, 1.02)  # world units: 1.8 times as far as SRN's cameras stand
 FIRST_FOV = 0.7  # vertical, radians: an object of unit diagonal takes up two thirds of the height
 
 

@@ -27,7 +27,7 @@ from mnif_core.rendering.volume import (
 
 DENSITIES: dict[str, Callable[[Tensor], Tensor]] = {"elu": elu_density, "softplus": softplus_density}
 SLOPES: dict[str, Callable[[Tensor], Tensor]] = {"elu": elu_slope, "softplus": softplus_slope}
-NEAREST = 0.05  # a camera inside the scene still needs a positive near plane
+NEAREST = 0.05  # world units: a camera inside the scene still needs a positive near plane
 
 
 @dataclass(frozen=True)

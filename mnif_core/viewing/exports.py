@@ -23,7 +23,7 @@ from mnif_core.viewing.display import Display
 from mnif_core.viewing.markup import plain
 from mnif_core.viewing.selection import Selection, networks_of
 
-CELLS, PIXELS = 128, 512  # where the export starts
+CELLS, PIXELS = 128, 512  # along a side, of meshes and of views, where the export starts
 Shown = tuple[Selection, Tensor]
 
 

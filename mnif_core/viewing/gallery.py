@@ -12,10 +12,10 @@ from mnif_core.viewing.markup import Markup, Tile, gallery
 from mnif_core.viewing.selection import Selection
 from mnif_core.viewing.thumbnails import Thumbnails
 
-COLUMNS, ROWS = 4, 3
+COLUMNS, ROWS = 4, 3  # of pictures on a page
 TILES = COLUMNS * ROWS
 LABELS = [f"Picture {place + 1}" for place in range(TILES)]
-LAST_SEED = 2**31
+LAST_SEED = 2**31  # beyond which no page of samples goes
 
 
 class Gallery:

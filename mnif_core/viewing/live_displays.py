@@ -19,7 +19,7 @@ from mnif_core.viewing.page_displays import DIRECTION, FACING, PageDisplay, Posi
 from mnif_core.viewing.selection import NONE_FITTED, Fitted
 
 BACK = 1.45  # times as far as the data's cameras stand
-AROUND = 0.94  # grey around an image
+AROUND = 0.94  # grey in [0, 1] around an image
 
 
 class LiveDisplay(PageDisplay):

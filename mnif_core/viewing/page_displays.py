@@ -15,10 +15,10 @@ from mnif_core.signals.solid_pictures import SHAPE_COLOUR
 from mnif_core.signals.voxels import VoxelSignal
 from mnif_core.viewing.selection import NONE_FITTED, Fitted, Selection, networks_of
 
-FOV = 0.7  # vertical, radians
+FOV = 0.7  # radians, vertical
 MARGIN = 1.08  # of the window, over the picture that it shows at first
 DIRECTION = np.array([0.69, -0.57, 0.44])  # from the origin to the first camera, of length 1
-PICTURE_ROWS = 256  # at first
+PICTURE_ROWS = 256  # pixels, at first
 FACING = "Wheel to zoom, drag with the right button to shift, drag to tilt."
 
 Position = tuple[float, float, float]

@@ -47,7 +47,7 @@ def evaluate(coordinates: Tensor, folded: Sequence[Tensor], sine_output: bool) -
 
 
 class _Buffers:
-    """Room for one layer of a tile and the next: what is read `[m, i, q]`, and the products `[m, o, q]`."""
+    """Room for one layer of a tile and the next: what is read `[b, i, q]`, and the products `[b, o, q]`."""
 
     def __init__(self, layers: Sequence[Tensor], length: int) -> None:
         shared: dict[tuple[str, int], Tensor] = {}
@@ -66,7 +66,7 @@ class _Buffers:
             read[:, -1] = 1.0
 
     def forward(self, layers: Sequence[Tensor], sine_output: bool) -> None:
-        """The last of `products` for coordinates in `first` and weights `[m, o, i]` of each layer."""
+        """The last of `products` for coordinates in `first` and weights `[b, o, i]` of each layer."""
         for weight, read, product, following in zip(layers, self.reads, self.products, self._next, strict=False):
             torch.sin(torch.bmm(weight, read, out=product), out=following)
         torch.bmm(layers[-1], self.reads[-1], out=self.products[-1])
