@@ -40,7 +40,7 @@ class Extractor:
         """Features `[count, f]` on the CPU, with progress.
 
         Args:
-            pictures: batches `[b, height, width, 3]` in [0, 1], made one after another: only features are kept.
+            pictures: batches `[s, height, width, 3]` in [0, 1], made one after another: only features are kept.
             count: pictures in all batches together.
             what: plural name of the pictures, for the progress bar.
         """

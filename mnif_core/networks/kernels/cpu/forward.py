@@ -3,7 +3,7 @@
 Points run along the last axis and the last channel of every input is 1, `[s, i + 1, p]`: the bias is then a column of
 the weight, added by the matrix product itself, and its gradient falls out of the weight's. With w0 folded in as well
 a layer is one product and one sine in place.
-Shape letters: s instances, p points, d coordinates, k values, i/o channels.
+Shape letters: s instances, p points, b parts of a tile, q points of a part, d coordinates, k values, i/o channels.
 """
 
 from collections.abc import Sequence
