@@ -25,6 +25,7 @@ from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
 from mnif_core.presets import DIMENSIONS
 from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
 from mnif_core.signals.images import ImageSignal
+from mnif_core.signals.kinds import SIGNALS
 from mnif_core.signals.protocol import Signal
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.signals.voxels import VoxelSignal
@@ -146,10 +147,11 @@ def _mixture(path: Path, weights: dict[str, Tensor], w0: float, latent_dim: int)
         raise CheckpointError(f"{path}: bases of shape {list(first.shape)}, not [m, o, i]; {ANEW}")
     bases, width, in_dim = first.shape
     out_dim = last.shape[1]
-    if (in_dim, out_dim) not in DIMENSIONS.values():
+    modality = next((kind for kind, dimensions in DIMENSIONS.items() if dimensions == (in_dim, out_dim)), None)
+    if modality is None:
         raise CheckpointError(f"{path}: maps {in_dim} coordinates to {out_dim} values, which is no known modality")
-    output = "none" if out_dim == DIMENSIONS["scene"][1] else "sine"
-    config = MixtureConfig(in_dim, out_dim, layers - 2, width, bases, latent_dim, "latent", w0, output)  # type: ignore[arg-type]
+    output = SIGNALS[modality].output_activation
+    config = MixtureConfig(in_dim, out_dim, layers - 2, width, bases, latent_dim, "latent", w0, output)
     state = {}
     for index in range(layers):
         state[f"basis_weights.{index}"] = _take(path, weights, f"model_param.net.{index}.0.weight")

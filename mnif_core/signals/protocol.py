@@ -16,6 +16,7 @@ from torch import Tensor
 
 from mnif_core.errors import ConfigError
 from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.networks.siren import OutputActivation
 
 if TYPE_CHECKING:
     import trimesh
@@ -43,6 +44,8 @@ class Signal(Protocol):
     """What people call an instance; its plural ends in s."""
     in_dim: ClassVar[int]
     """Coordinates of a point, d."""
+    output_activation: ClassVar[OutputActivation] = "sine"
+    """Of the networks of its presets: values in [-1, 1], or any."""
     score_name: ClassVar[str] = "PSNR"
     """Of what `score` gives."""
     score_unit: ClassVar[str] = " dB"
