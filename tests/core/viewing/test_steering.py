@@ -39,7 +39,7 @@ class HeldDisplay:
         self.steps, self.looked_at = 0, False
         if self.saved.prior is not None:
             self.draw = self.saved.sample_latents
-            self.saved.sample_latents = self.sample_latents  # type: ignore[method-assign]
+            self.saved.sample_latents = self.sample_latents  # type: ignore[method-assign, assignment]
 
     def sample_latents(self, count: int, seed: int | None = None, *settings: Any) -> Tensor:
         self.asked.append(seed)
