@@ -1,5 +1,6 @@
 """Folders of files, one instance each, searched with all below them."""
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from rich.progress import track
 
 from mnif_core.errors import DataError
 from mnif_core.extras import require_format
-from mnif_core.files.notes import collected_notes, note
+from mnif_core.files.notes import collected_notes
 
 Item = TypeVar("Item")
 
@@ -24,7 +25,7 @@ def read_folder(
 ) -> tuple[list[Item], list[str]]:
     """Read every file that ends in one of `suffixes`, in order of its path; hidden ones are left out.
 
-    What `read` notes is noted after the last file, one line a file, and then how many files that concerns.
+    What `read` notes is said after the last file, one line a file, and then how many files that concerns.
 
     Args:
         folder: where to search.
@@ -60,13 +61,13 @@ def read_folder(
             if not skip_bad:
                 raise DataError(f"{error}, or pass --skip-bad") from error
     for line in said:
-        note(line)
+        print(line, file=sys.stderr)
     if not items:
         raise DataError(f"{folder}: none of its {len(files)} {what} is readable; replace them")
     if said:
-        note(f"{folder}: {len(said)} of {len(files)} {what} are not read as they are; a line for each is above")
+        print(f"{folder}: {len(said)} of {len(files)} {what} are not read as they are; a line for each is above")
     if len(items) < len(files):
-        note(f"{folder}: {len(files) - len(items)} of {len(files)} {what} are unreadable and left out")
+        print(f"{folder}: {len(files) - len(items)} of {len(files)} {what} are unreadable and left out", flush=True)
     return items, names
 
 
