@@ -25,12 +25,22 @@ def room_of(name: str) -> str | None:
 
 
 def imports(file: Path) -> Iterator[str]:
-    """Dotted names that `file` imports, wherever in it."""
+    """Our own modules that `file` imports, wherever in it; what is no module counts as the module that it is in."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{name.name}" for name in node.names)
+            inner = [f"{node.module}.{name.name}" for name in node.names]
+            found = {name if is_module(name) else node.module for name in inner}
         elif isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
+            found = {name.name for name in node.names}
+        else:
+            continue
+        yield from sorted(name for name in found if name.split(".")[0] in (CORE, PLUGIN))
+
+
+def is_module(name: str) -> bool:
+    """Whether a file or a folder of ours has this dotted name."""
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
 
 
 def arrows() -> dict[str, set[str]]:

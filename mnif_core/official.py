@@ -25,13 +25,14 @@ from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
 from mnif_core.presets import DIMENSIONS
 from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
 from mnif_core.signals.images import ImageSignal
+from mnif_core.signals.kinds import SIGNALS
 from mnif_core.signals.protocol import Signal
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.signals.voxels import VoxelSignal
 
 ANEW = "copy it anew from the authors' run"
-BATCH = 32  # by which the authors' inner gradients are divided
-SRN_FOCAL = 131.25 / 128  # of the height
+BATCH = 32  # instances, by which the authors' inner gradients are divided
+SRN_FOCAL = 131.25 / 128  # focal length in heights of the picture
 SCHEDULES = {"squaredcos_cap_v2": "squared-cosine", "linear": "linear"}
 BLOCK = {"norm1": "block1.0", "linear1": "block1.2", "norm2": "block2.0", "linear2": "block2.3", "time": "blockt.1"}
 REST = {"time": "block_time.0", "input": "block_input", "norm": "block_output.0", "output": "block_output.2"}
@@ -146,10 +147,11 @@ def _mixture(path: Path, weights: dict[str, Tensor], w0: float, latent_dim: int)
         raise CheckpointError(f"{path}: bases of shape {list(first.shape)}, not [m, o, i]; {ANEW}")
     bases, width, in_dim = first.shape
     out_dim = last.shape[1]
-    if (in_dim, out_dim) not in DIMENSIONS.values():
+    modality = next((kind for kind, dimensions in DIMENSIONS.items() if dimensions == (in_dim, out_dim)), None)
+    if modality is None:
         raise CheckpointError(f"{path}: maps {in_dim} coordinates to {out_dim} values, which is no known modality")
-    output = "none" if out_dim == DIMENSIONS["scene"][1] else "sine"
-    config = MixtureConfig(in_dim, out_dim, layers - 2, width, bases, latent_dim, "latent", w0, output)  # type: ignore[arg-type]
+    output = SIGNALS[modality].output_activation
+    config = MixtureConfig(in_dim, out_dim, layers - 2, width, bases, latent_dim, "latent", w0, output)
     state = {}
     for index in range(layers):
         state[f"basis_weights.{index}"] = _take(path, weights, f"model_param.net.{index}.0.weight")

@@ -18,9 +18,13 @@ from mnif_core.networks.hypernetwork import HypernetworkConfig
 from mnif_core.networks.mixture import CoefficientPolicy, MixtureConfig
 from mnif_core.networks.modulation import ModulationConfig
 from mnif_core.prior.latent_prior import PriorConfig
+from mnif_core.signals.kinds import SIGNALS
 from mnif_core.signals.scenes import SceneSignal
 
-DIMENSIONS: dict[str, tuple[int, int]] = {"image": (2, 3), "voxel": (3, 1), "scene": (3, 4)}
+DIMENSIONS: dict[str, tuple[int, int]] = {
+    kind: (signal.in_dim, signal.at_resolution(64).out_dim) for kind, signal in SIGNALS.items()
+}
+"""Of each kind of signal: coordinates of a point, d, and values, k."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,8 @@ def _mixture(
 ) -> MixtureConfig:
     in_dim, out_dim = DIMENSIONS[modality]
     layers, width, bases, latent = shape
-    output = "none" if modality == "scene" else "sine"
-    return MixtureConfig(in_dim, out_dim, layers, width, bases, latent, coefficients, w0, output)  # type: ignore[arg-type]
+    output = SIGNALS[modality].output_activation
+    return MixtureConfig(in_dim, out_dim, layers, width, bases, latent, coefficients, w0, output)
 
 
 def _published(modality: str, modulation: ModulationConfig, epochs: int, **other: object) -> Preset:

@@ -10,8 +10,8 @@ from torch import Tensor
 from mnif_core.files.atomic import whole_file
 from mnif_core.generative_field import GenerativeField
 
-TILE, GUTTER, FRAME = 128, 2, 3
-GREEN = (0.1, 0.7, 0.2)
+TILE, GUTTER, FRAME = 128, 2, 3  # pixels: least width of a picture, the gap after it, thickness of a frame
+GREEN = (0.1, 0.7, 0.2)  # RGB in [0, 1]
 
 
 def tiles(field: GenerativeField, latents: Tensor, resolution: int | None = None) -> Tensor:
@@ -23,29 +23,6 @@ def tiles(field: GenerativeField, latents: Tensor, resolution: int | None = None
         resolution: side of images and views in pixels, of grids in cells. None: the data's.
     """
     return field.signal.draw(field.instance(latents), resolution).pictures
-
-
-def write_instances(
-    field: GenerativeField,
-    latents: Tensor,
-    path: Path,
-    columns: int,
-    resolution: int | None = None,
-    marked: Collection[int] = (),
-) -> None:
-    """Write a sheet of `latents` `[n, h]` to `path`, and for solids a folder of meshes beside it; say where.
-
-    The pictures numbered `marked` are framed.
-    """
-    drawing = field.signal.draw(field.instance(latents), resolution)
-    if drawing.meshes is not None:
-        folder = path.with_suffix("")
-        folder.mkdir(parents=True, exist_ok=True)
-        for index, mesh in enumerate(drawing.meshes):
-            mesh.export(folder / f"{index:04d}.ply")
-        print(f"{len(drawing.meshes)} meshes in {folder}")
-    pictures = list(drawing.pictures)
-    print(f"{len(pictures)} pictures on {save_png(arrange(pictures, columns, marked), path)}", flush=True)
 
 
 def beside(left: Tensor, right: Tensor) -> list[Tensor]:

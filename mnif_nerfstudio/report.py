@@ -18,15 +18,14 @@ if TYPE_CHECKING:
     from mnif_nerfstudio.pipeline import MnifPipeline
 
 EVALUATED_VIEWS = 512  # at most, for the report's PSNR
-SAMPLES, SAMPLE_VIEWS = 16, 4
-PAIRS_PER_ROW, PAIR_ROWS = 8, 3
+SAMPLES, SAMPLE_VIEWS = 16, 4  # scenes on the sheet, views of each
+PAIRS_PER_ROW, PAIR_ROWS = 8, 3  # of a held-out view and its reconstruction
 
 
-def write_report(pipeline: "MnifPipeline", folder: Path) -> dict[str, Any]:
-    """Write `field/`, `contact_sheet.png` and `summary.json` into `folder`, and print one last line.
+def write_report(pipeline: "MnifPipeline", folder: Path) -> str:
+    """Write `field/`, `contact_sheet.png` and `summary.json` into `folder`; what they say in one line.
 
-    Returns:
-        The summary: held-out PSNR in dB, seconds of each stage, how far samples are from training latents, paths.
+    The summary: held-out PSNR in dB, seconds of each stage, how far samples are from training latents, paths.
     """
     pipeline.eval()
     model = pipeline.mnif
@@ -59,8 +58,7 @@ def write_report(pipeline: "MnifPipeline", folder: Path) -> dict[str, Any]:
     )
     if "novelty_ratio" in summary:
         line += f" | sample-to-train / train-to-train distance {summary['novelty_ratio']:.2f}"
-    print(f"{line} | {sheet} | {artefact}", flush=True)
-    return summary
+    return f"{line} | {sheet} | {artefact}"
 
 
 def _contact_sheet(pipeline: "MnifPipeline", field: GenerativeField, samples: Tensor | None) -> Tensor:

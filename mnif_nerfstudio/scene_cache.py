@@ -34,7 +34,7 @@ from mnif_core.rendering.cameras import CameraReading
 from mnif_core.spread import spread_indices
 from mnif_nerfstudio.packed_silhouettes import PackedSilhouettes
 
-FORMAT = 5
+FORMAT = 5  # version of the files; others are packed anew
 HEAD = 128  # bytes of an array file before its values
 JUDGED = 64  # views whose borders tell whether the background is plain
 THREADS = 4  # that decode pictures

@@ -98,12 +98,14 @@ class MnifTrainer(Trainer):
             if isinstance(scheduler, StageCosineSchedulerConfig):
                 scheduler.start_step, scheduler.num_steps = start, steps
         parameters = self.pipeline.get_param_groups()
-        rated: dict[str, Any] = dict(parameters)
-        if self.config.optimizers["bases"]["optimizer"].lr is None:
-            mixture = self.pipeline.mnif.field.mixture
-            rated["bases"] = rated_parameters(mixture)
-            rate = latents_rate(mixture.config, self.config.optimizers["latents"]["optimizer"].lr)
-            rated["latents"] = [{"params": parameters["latents"], "lr": rate}]
+        rates = {name: settings["optimizer"].lr for name, settings in self.config.optimizers.items()}
+        mixture = self.pipeline.mnif.field.mixture
+        of_latents = latents_rate(mixture.config, rates["latents"], rates["bases"])
+        rated: dict[str, Any] = {
+            **parameters,
+            "bases": rated_parameters(mixture, rates["bases"]),
+            "latents": [{"params": parameters["latents"], "lr": of_latents}],
+        }
         optimizers = Optimizers(self.config.optimizers.copy(), rated)
         optimizers.parameters = parameters  # whose gradients it clips
         return optimizers
@@ -239,7 +241,7 @@ class MnifTrainer(Trainer):
         quits, self.config.viewer.quit_on_train_completion = self.config.viewer.quit_on_train_completion, True
         super()._after_train()
         if comms.is_main_process():
-            write_report(self.pipeline, self.base_dir)
+            print(write_report(self.pipeline, self.base_dir), flush=True)
         self.config.viewer.quit_on_train_completion = quits
         if not quits:
             self._train_complete_viewer()

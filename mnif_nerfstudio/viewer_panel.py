@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer
 
 VIEWER_SCALE = 10.0  # nerfstudio draws a unit as ten in the browser
-FIRST_VIEW = (1.62, -1.34, 1.02)  # 1.8 times as far as SRN's cameras stand
+FIRST_VIEW = (1.62, -1.34, 1.02)  # world units: 1.8 times as far as SRN's cameras stand
 FIRST_FOV = 0.7  # vertical, radians: an object of unit diagonal takes up two thirds of the height
 
 
@@ -56,7 +56,7 @@ class Connection(ViewerControl):
         self._connect(viewer)
 
 
-class NerfstudioStage:
+class NerfstudioDisplay:
     """nerfstudio's viewer and the model that it renders, as `mnif_core.viewing.display.Display` asks."""
 
     def __init__(self, model: MnifModel, data: MultiSceneDataManager) -> None:
@@ -129,14 +129,14 @@ class ViewerPanel(nn.Module):
 
     def __init__(self, model: MnifModel, data: MultiSceneDataManager) -> None:
         super().__init__()
-        self._stage = NerfstudioStage(model, data)
+        self._display = NerfstudioDisplay(model, data)
         self._steering: Steering | None = None
         self.controls = FolderOfControls(self.fill)
         self.connection = Connection(self.connect)
 
     def fill(self, server: viser.ViserServer) -> None:
         """Put all controls into the folder that is being filled."""
-        self._steering = Steering(server, self._stage, self._stage.model.shown)
+        self._steering = Steering(server, self._display, self._display.model.shown)
 
     def connect(self, viewer: "Viewer") -> None:
         """Serve `viewer`, whose folder is filled: frame the object for each browser, and show what is asked for."""
@@ -148,7 +148,7 @@ class ViewerPanel(nn.Module):
         while not hasattr(viewer, "train_state"):
             time.sleep(0.05)
         assert self._steering is not None
-        self._stage.viewer = viewer
+        self._display.viewer = viewer
         self._steering.start()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +60,9 @@ def golden_mixture(arrays: dict[str, Tensor], w0: float, sine_output: bool) -> M
         mixture.projection.weight.copy_(layer_major(arrays["T"], bases))
         mixture.projection.bias.copy_(layer_major(arrays["T_bias"], bases))
     return mixture
+
+
+def drawn_from(noises: Iterable[Tensor]) -> Callable[[Tensor], Tensor]:
+    """What gives one of `noises` after the other, whatever tensor it is to be like."""
+    rest = iter(noises)
+    return lambda _: next(rest)

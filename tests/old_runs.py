@@ -5,6 +5,7 @@ Each holds its finished field, and a checkpoint from the middle of stage 1. They
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,9 +15,9 @@ from mnif_core.networks.mixture import MixtureConfig
 from mnif_core.presets import PRESETS
 
 OLD_RUNS = Path(__file__).parent / "golden/old_runs"
-SIZES = {"hidden_layers": 1, "width": 8, "num_bases": 4, "latent_dim": 4}
+SIZES: dict[str, Any] = {"hidden_layers": 1, "width": 8, "num_bases": 4, "latent_dim": 4}
 STEPS = 20  # of either stage
-SCENES = {"scenes": 3, "views": 6, "size": 12}  # of `write_srn`
+SCENES: dict[str, Any] = {"scenes": 3, "views": 6, "size": 12}  # of `write_srn`
 SCENE_OPTIONS = [
     option
     for name, value in {**SIZES, "prior_width": 16, "prior_blocks": 1, "samples_per_ray": 6}.items()

@@ -6,6 +6,7 @@ from pathlib import Path
 from tyro.conf import OmitArgPrefixes, Positional
 
 from mnif_core.commands.field import Device, FieldCommand, chosen_device, load_field
+from mnif_core.commands.tables import print_efficiency, print_figures
 from mnif_core.evaluation.evaluation_config import EvaluationConfig
 
 
@@ -33,11 +34,22 @@ class Evaluate:
 
     def run_command(self) -> None:
         """Do it."""
-        from mnif_core.evaluation.commands import evaluate_run
+        from mnif_core.evaluation.evaluation import evaluate
+        from mnif_core.evaluation.metrics.extractors import inception_extractor, offline_extractor
+        from mnif_core.evaluation.subjects import read_subject
 
         run = load_field(self.run, self.device)
-        folder = self.output or self.run
-        evaluate_run(run, self.data, self.test_data, self.settings, self.inception, self.skip_bad, folder)
+        device, folder = run.device, self.output or self.run
+        extractor = offline_extractor(device) if self.inception is None else inception_extractor(self.inception, device)
+        subject = read_subject(run, self.data, self.test_data, self.settings, extractor, self.skip_bad)
+        found = evaluate(subject, extractor, self.settings, folder)
+        for part in found.unchanged:
+            print(f"{part}: unchanged")
+        if not found.has_samples:
+            print("this field has no prior: there is nothing to say of samples")
+        print_figures(found.figures, f"{len(run.latents)} training instances")
+        print(f"features: {extractor.name}, {extractor.preprocessing}")
+        print(" | ".join(map(str, [folder / "evaluation.json", *found.pictures])), flush=True)
 
 
 @dataclass
@@ -46,7 +58,7 @@ class Bases(FieldCommand):
 
     def run_command(self) -> None:
         """Do it."""
-        from mnif_core.evaluation.commands import bases
+        from mnif_core.commands.basis_picture import bases
 
         bases(self.load(), self.output or self.run / "bases.png")
 
@@ -64,10 +76,16 @@ class Efficiency:
 
     def run_command(self) -> None:
         """Do it."""
-        from mnif_core.evaluation.commands import efficiency
+        from mnif_core.evaluation.efficiency import table
+        from mnif_core.files.atomic import write_json
 
         fields = {str(run): load_field(run, self.device) for run in self.runs}
-        efficiency(fields, chosen_device(self.device), self.output)
+        device = chosen_device(self.device)
+        rows = table(device, {name: (field.modulation.config, field.signal) for name, field in fields.items()})
+        print_efficiency(rows, device)
+        print('"follows": whether the paper\'s counts follow from its stated (L, W, M, H); its GFLOPS are MACs.')
+        if self.output is not None:
+            print(f"JSON in {write_json(self.output, {'device': str(device), 'rows': rows})}", flush=True)
 
 
 @dataclass

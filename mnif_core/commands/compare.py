@@ -1,11 +1,13 @@
 """Modulations compared from the shell."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tyro.conf import OmitArgPrefixes
 
 from mnif_core.commands.field import Device, chosen_device
+from mnif_core.commands.tables import print_comparison
 from mnif_core.evaluation.comparison_config import ComparisonConfig
 
 
@@ -23,4 +25,7 @@ class Compare:
         """Do it."""
         from mnif_core.evaluation.comparison import compare
 
-        compare(self.config, chosen_device(self.device), self.output_dir)
+        config = self.config
+        rows, sheet = compare(config, chosen_device(self.device), self.output_dir, partial(print, flush=True))
+        print_comparison(rows, f"{config.seconds:g} s" if config.seconds is not None else f"{config.steps} steps")
+        print(f"rows of the sheet: data, {', '.join(rows)} | {sheet}", flush=True)

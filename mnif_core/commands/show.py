@@ -26,7 +26,7 @@ class Sample(FieldCommand):
 
     def run_command(self) -> None:
         """Do it."""
-        from mnif_core.sheets import write_instances
+        from mnif_core.commands.sheets import write_instances
 
         field = self.load()
         latents = field.sample_latents(self.count, self.seed, self.sampler, self.steps, self.truncation)
@@ -50,10 +50,18 @@ class Interpolate(FieldCommand):
 
     def run_command(self) -> None:
         """Do it."""
-        from mnif_core.evaluation.interpolation import write_interpolation
+        from mnif_core.commands.sheets import write_instances
+        from mnif_core.evaluation.interpolation import corner_numbers, corners_of, grids_of_views
+        from mnif_core.sheets import save_png
 
+        field, size = self.load(), self.size
         output = self.output or self.run / "interpolation.png"
-        write_interpolation(self.load(), self.corners, self.size, self.views, self.resolution, output)
+        latents = field.bilinear(corner_numbers(field.names, self.corners), size)
+        if self.views == 1:
+            write_instances(field, latents, output, size, self.resolution, corners_of(size))
+        else:
+            sheet = save_png(grids_of_views(field, latents, size, self.views, self.resolution), output)
+            print(f"{self.views} views of {len(latents)} scenes on {sheet}", flush=True)
 
 
 @dataclass

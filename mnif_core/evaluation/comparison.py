@@ -6,14 +6,13 @@ Equal means: data and split, seed, batches, learnable parameters (the tiny prese
 import json
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from lightning_fabric import Fabric
-from rich.console import Console
-from rich.table import Table
 from torch.utils.tensorboard import SummaryWriter
 
 from mnif_core.data.readers import read_observations
@@ -51,16 +50,23 @@ class Trained:
     prior_seconds: float
 
 
-def compare(config: ComparisonConfig, device: torch.device, folder: Path) -> dict[str, dict[str, Any]]:
-    """Train and evaluate what is not finished in `folder`; write `comparison.json`, `sheet.png`, print a table.
+class Comparison(NamedTuple):
+    """What became of each modulation."""
+
+    rows: dict[str, dict[str, Any]]
+    """Costs, steps, seconds and figures, by name."""
+    sheet: Path
+    """A picture: a row of the data, then one of samples for each modulation."""
+
+
+def compare(config: ComparisonConfig, device: torch.device, folder: Path, told: Callable[[str], None]) -> Comparison:
+    """Train and evaluate what is not finished in `folder`; write `comparison.json` and `sheet.png`.
 
     Args:
         config: what to compare.
         device: where.
         folder: one folder for each modulation, and what is written.
-
-    Returns:
-        A row for each modulation.
+        told: called with a line as each modulation's turn comes.
 
     Raises:
         ConfigError: no budget or two, or a modulation named twice.
@@ -77,15 +83,15 @@ def compare(config: ComparisonConfig, device: torch.device, folder: Path) -> dic
         finished = _finished(folder / name, key)
         if finished is None:
             shutil.rmtree(folder / name, ignore_errors=True)
+            count = preset.modulation.learnable_parameters
+            told(f"{preset.modulation.kind}: {count / 1e6:.3f} M learnable")
             finished = _run(config, preset, train, unseen, device, folder / name)
             write_json(folder / name / ROW, {"key": key, "row": finished})
         else:
-            print(f"{name}: finished before", flush=True)
+            told(f"{name}: finished before")
         rows[name] = finished
     write_json(folder / "comparison.json", rows)
-    _print(rows, config)
-    print(f"rows of the sheet: data, {', '.join(rows)} | {_sheet(rows, train, folder)}", flush=True)
-    return rows
+    return Comparison(rows, _sheet(rows, train, folder))
 
 
 def preset_of(config: ComparisonConfig, modulation: str) -> Preset:
@@ -137,14 +143,13 @@ def _run(
     device: torch.device,
     folder: Path,
 ) -> dict[str, Any]:
-    print(f"{preset.modulation.kind}: {preset.modulation.learnable_parameters / 1e6:.3f} M learnable", flush=True)
     trained = train_field(preset, train, config.seed, device, config.seconds, folder)
     field = trained.field
     field.save(folder / "field")
     extractor = offline_extractor(device)
     parts = {"train": train, "test": unseen}
     drawn = EvaluationConfig(samples=config.samples, seed=config.seed)
-    figures = evaluate(subject_of(field, parts, extractor), extractor, drawn, folder)
+    figures = evaluate(subject_of(field, parts, extractor), extractor, drawn, folder).figures
     cost = counted(preset.modulation, field.signal.points)
     return {
         "learnable": cost.learnable,
@@ -184,40 +189,6 @@ def _finished(folder: Path, key: dict[str, Any]) -> dict[str, Any] | None:
     if not isinstance(known, dict) or known.get("key") != key or not isinstance(known.get("row"), dict):
         return None
     return dict(known["row"])
-
-
-def _columns(rows: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
-    """Groups and names of the figures in the table; all others are in the JSON."""
-    figures = next(iter(rows.values()))["figures"]
-    columns = [("reconstruction, train", "PSNR"), ("reconstruction, test", "PSNR")]
-    if "IoU of grids" in figures.get("reconstruction, test", {}):
-        columns.append(("reconstruction, test", "IoU of grids"))
-    wanted = ("FID", "precision", "recall", "COV", "MMD", "1-NNA")
-    generation = figures.get("generation", {})
-    return columns + [("generation", name) for name in generation if name in wanted or name.startswith("Frechet")]
-
-
-def _print(rows: dict[str, dict[str, Any]], config: ComparisonConfig) -> None:
-    columns = _columns(rows)
-    heads = [
-        f"{name}, {group.removeprefix('reconstruction, ')}" if "recon" in group else name for group, name in columns
-    ]
-    budget = f"{config.seconds:g} s" if config.seconds is not None else f"{config.steps} steps"
-    shown = Table(
-        "", "learnable", "per instance", "MMACs", "steps", "seconds", *heads, title=f"Stage 1 for {budget} each"
-    )
-    for name, row in rows.items():
-        figures = [row["figures"].get(group, {}).get(figure) for group, figure in columns]
-        shown.add_row(
-            name,
-            f"{row['learnable'] / 1e6:.3f} M",
-            f"{row['inference'] / 1e3:.1f} K",
-            f"{row['macs'] / 1e6:.1f}",
-            str(row["steps"]),
-            f"{row['seconds']:.0f}",
-            *["-" if value is None else f"{value:.4g}" for value in figures],
-        )
-    Console(width=None if Console().is_terminal else 160).print(shown)
 
 
 def _sheet(rows: dict[str, dict[str, Any]], train: Observations, folder: Path) -> Path:

@@ -21,8 +21,8 @@ from mnif_core.signals.kinds import SIGNALS
 from mnif_core.signals.protocol import Signal
 from mnif_core.signals.scenes import SceneSignal
 
-REPEATS = 5
-TOLERANCE = 0.02  # the paper's columns have two or three digits
+REPEATS = 5  # of what is timed, whose median counts
+TOLERANCE = 0.02  # relative: the paper's columns have two or three digits
 TOO_MANY = 10**11  # MACs of an instance that a CPU takes minutes for: counted, not measured
 
 

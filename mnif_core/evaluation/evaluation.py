@@ -5,7 +5,7 @@ Decoded instances are never held, only what is computed from them. What is evalu
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -57,7 +57,19 @@ class Subject(Protocol):
         ...
 
 
-def evaluate(subject: Subject, extractor: Extractor, config: EvaluationConfig, folder: Path) -> Figures:
+class Evaluation(NamedTuple):
+    """All figures of a field, and how they were come by."""
+
+    figures: Figures
+    unchanged: list[str]
+    """Parts that were taken from the folder."""
+    has_samples: bool
+    """Whether there is anything to draw samples by."""
+    pictures: list[Path]
+    """Of the closest pairs."""
+
+
+def evaluate(subject: Subject, extractor: Extractor, config: EvaluationConfig, folder: Path) -> Evaluation:
     """All figures of a field; `evaluation.json` and pictures of the closest pairs are written into `folder`.
 
     Args:
@@ -80,18 +92,17 @@ def evaluate(subject: Subject, extractor: Extractor, config: EvaluationConfig, f
         name = f"reconstruction, {split}"
         results.part(name, shown, lambda name=name, split=split: {name: subject.reconstruction(split)})  # type: ignore[misc]
     if field.prior is None and config.sampler != "neighbours":
-        print("this field has no prior: there is nothing to say of samples", flush=True)
-        return results.figures
+        return Evaluation(results.figures, results.unchanged, False, [])
     drawn = {"samples": count, "seed": config.seed, "sampler": config.sampler, "steps": config.steps}
-    latents = draw(field, count, config)
+    latents, pictures = draw(field, count, config), [folder / name for name in CLOSEST_PICTURES]
     results.part("generation", features | drawn | {"views": config.views}, lambda: subject.generation(latents))
     results.part(
         "memorisation",
         features | drawn,
         lambda: {"memorisation": subject.memorisation(latents, folder)},
-        [folder / name for name in CLOSEST_PICTURES],
+        pictures,
     )
-    return results.figures
+    return Evaluation(results.figures, results.unchanged, True, pictures)
 
 
 def draw(field: GenerativeField, count: int, config: EvaluationConfig) -> Tensor:
@@ -106,7 +117,7 @@ def draw(field: GenerativeField, count: int, config: EvaluationConfig) -> Tensor
 
 
 def noise_pictures(count: int, height: int, width: int) -> Iterator[Tensor]:
-    """Pictures of noise `[b, height, width, 3]`, `count` in all."""
+    """Pictures of noise `[s, height, width, 3]`, `count` in all."""
     generator = torch.Generator().manual_seed(0)
     for chunk in torch.arange(count).split(CHUNK):
         yield torch.rand(len(chunk), height, width, 3, generator=generator)

@@ -1,14 +1,13 @@
 """Grids of instances between four training instances, bilinear in the latents (Fig. 3, 7 and 8)."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from mnif_core.errors import ConfigError
 from mnif_core.generative_field import GenerativeField
-from mnif_core.sheets import arrange, save_png, write_instances
+from mnif_core.sheets import arrange
 
 
 def corner_numbers(names: Sequence[str], corners: Sequence[str]) -> list[int]:
@@ -31,32 +30,29 @@ def corner_numbers(names: Sequence[str], corners: Sequence[str]) -> list[int]:
     return found
 
 
-def write_interpolation(
-    field: GenerativeField, corners: Sequence[str], size: int, views: int, resolution: int | None, path: Path
-) -> None:
-    """Write the grid to `path`, corners framed in green; say where.
+def corners_of(size: int) -> set[int]:
+    """Where the corners stand among the size * size instances of a grid, row by row."""
+    return {0, size - 1, size * (size - 1), size * size - 1}
+
+
+def grids_of_views(field: GenerativeField, latents: Tensor, size: int, views: int, resolution: int | None) -> Tensor:
+    """A grid of scenes for each of several cameras, all on one picture `[height, width, 3]` in [0, 1].
 
     Args:
-        field: of any modality.
-        corners: see `corner_numbers`; top left, top right, bottom left, bottom right.
-        size: instances along each side.
-        views: of scenes: how many of SRN's fixed cameras to draw a grid for, from the horizon to straight above.
-        resolution: side in pixels or cells. None: the data's.
-        path: PNG.
+        field: of scenes.
+        latents: of a grid `[size * size, h]`, see `GenerativeField.bilinear`.
+        size: instances along each side; those in the corners are framed.
+        views: how many of SRN's fixed cameras to draw a grid for, from the horizon to straight above.
+        resolution: side in pixels. None: the data's.
 
     Raises:
-        ConfigError: as `corner_numbers` and `GenerativeField.bilinear`; no view, or several of what is no scene.
+        ConfigError: no view, or several of what is no scene.
     """
-    latents = field.bilinear(corner_numbers(field.names, corners), size)
-    marked = {0, size - 1, size * (size - 1), size * size - 1}
-    if views == 1:
-        write_instances(field, latents, path, columns=size, resolution=resolution, marked=marked)
-        return
+    marked = corners_of(size)
     grids = [
         arrange(list(_seen(field, latents, camera, resolution)), size, marked) for camera in field.signal.cameras(views)
     ]
-    columns = max(1, round(views**0.5))
-    print(f"{views} views of {len(latents)} scenes on {save_png(arrange(grids, columns), path)}", flush=True)
+    return arrange(grids, max(1, round(views**0.5)))
 
 
 def _seen(field: GenerativeField, latents: Tensor, camera: Tensor, resolution: int | None) -> Tensor:

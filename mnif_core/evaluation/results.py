@@ -25,11 +25,17 @@ class Results:
     Args:
         path: the file; written after every part, so that an interrupted evaluation goes on.
         base: digest of what all parts follow from, weights and data.
+
+    Attributes:
+        parts: key, settings and figures of each part so far.
+        unchanged: names of those that were read.
+        known: parts that the file had.
     """
 
     def __init__(self, path: Path, base: str) -> None:
         self.path, self.base = path, base
         self.parts: dict[str, dict[str, Any]] = {}
+        self.unchanged: list[str] = []
         self.known = _read(path).get("parts", {})
 
     @property
@@ -50,7 +56,7 @@ class Results:
         """
         key = hashlib.sha256(json.dumps([VERSION, self.base, name, settings]).encode()).hexdigest()
         if self.known.get(name, {}).get("key") == key and all(file.exists() for file in files):
-            print(f"{name}: unchanged", flush=True)
+            self.unchanged.append(name)
             self.parts[name] = self.known[name]
         else:
             self.parts[name] = {"key": key, "settings": settings, "figures": compute()}

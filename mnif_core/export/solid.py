@@ -21,11 +21,11 @@ from mnif_core.signals.protocol import Signal
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.signals.voxels import VoxelSignal
 
-POINTS_PER_CHUNK = 1 << 16
-RESOLUTION = 128
-VIEWS, VIEW_SIZE = 8, 64
+POINTS_PER_CHUNK = 1 << 16  # evaluated at once: bounds memory
+RESOLUTION = 128  # cells along a side of the cube
+VIEWS, VIEW_SIZE = 8, 64  # pictures that judge a level, and the side of each in pixels
 ELEVATIONS = (0.2, 0.8)  # radians, in turn, of the views that judge a level
-LEVELS = torch.linspace(0.02, 0.98, 49)
+LEVELS = torch.linspace(0.02, 0.98, 49)  # opacities of a step, among which a surface is looked for
 SMALLEST_PIECE = 0.01  # of the largest one's cells; smaller ones float
 
 

@@ -12,7 +12,9 @@ from mnif_core.errors import CheckpointError, ConfigError, printable
 
 Module = TypeVar("Module", bound=nn.Module)
 
-LARGEST = 1e12  # no training comes near it, and products of three such numbers are still finite
+LARGEST = (
+    1e12  # absolute value of a weight: no training comes near it, and products of three such numbers are still finite
+)
 SHORT = 200  # letters of what a file says
 UNSET = ("prior.mean", "prior.std")  # at the end of names: NaN until the prior has seen latents
 

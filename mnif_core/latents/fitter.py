@@ -12,7 +12,9 @@ from mnif_core.latents.inner_loop import FittingConfig, InnerRates, fit_latents
 from mnif_core.networks.modulation import Modulation
 from mnif_core.spread import spread_indices
 
-ADAM_POINTS = 2048  # drawn anew in each of the many steps of auto-decoding, where all points would take long
+ADAM_POINTS = (
+    2048  # of an instance, drawn anew in each of the many steps of auto-decoding, where all points would take long
+)
 CANDIDATES, JUDGED_POINTS = 256, 512  # training latents where an unseen instance may start, and how they are judged
 AT_ONCE = 32  # candidates, which bounds memory
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 FOCAL_SHARE = 131.25 / 128  # focal length in sides of the picture, as SRN's
 SUPERSAMPLING = 2  # rays along each side of a pixel
-LIGHT = np.array([0.40, 0.55, 0.73])
-AMBIENT, DIFFUSE, SKY = 0.52, 0.34, 0.14
+LIGHT = np.array([0.40, 0.55, 0.73])  # direction that it comes from
+AMBIENT, DIFFUSE, SKY = 0.52, 0.34, 0.14  # shares of a colour: everywhere, facing the light, facing up
 
 LAYERS = 8  # of what can be seen through, behind which nothing is looked for
 BEHIND = 1e-4  # lengths of the direction vector: how far behind a surface that is seen through the ray goes on

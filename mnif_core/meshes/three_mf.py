@@ -16,7 +16,7 @@ from mnif_core.meshes.surroundings import Surroundings
 UNPACKED = 1 << 26  # bytes that any file may unpack to;
 PACKED_TO = 200  # beyond, as many for each byte packed as text of numbers has
 MOST_TRIANGLES = 1 << 20  # of all instances, or one a byte unpacked
-MOST_INSTANCES = 10_000
+MOST_INSTANCES = 10_000  # of objects in a file
 DEEPEST = 50  # components within components
 GROUPS = {"basematerials": "displaycolor", "colorgroup": "color"}
 LEFT_OUT = {"texture2dgroup", "compositematerials", "multiproperties"}

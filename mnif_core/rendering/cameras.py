@@ -14,7 +14,7 @@ from torch import Tensor
 
 NORMAL_DISTANCE = 1.3  # world units from the origin, of SRN's cameras and of normalised ones
 VIEWS = 251  # of SRN's test splits
-TURN = 20.0  # radians
+TURN = 20.0  # radians, of the spiral that they follow
 
 
 @dataclass(frozen=True)

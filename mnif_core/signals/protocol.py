@@ -5,7 +5,7 @@ A new kind is a frozen dataclass that implements `Signal`, and its data implemen
 above do with it what they do with anything that has pictures; what only some kinds have stands in tables by kind:
 `export.solid.SOLIDS`, `export.surface.COLOURS`, `export.turntable.FILMS`, `export.onnx_network.OUTPUTS`,
 `unseen.reconstruction.RECONSTRUCTIONS` and `unseen.reconstruction.WHOLE_SCORES`, `evaluation.subjects.SUBJECTS` and
-`evaluation.subjects.READ`, `viewing.page.STAGES`.
+`evaluation.subjects.READ`, `viewing.page.DISPLAYS`.
 
 Shape letters: s instances, p points, k values, v views.
 """
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from mnif_core.errors import ConfigError
 from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.networks.siren import OutputActivation
 
 if TYPE_CHECKING:
     import trimesh
@@ -43,6 +44,8 @@ class Signal(Protocol):
     """What people call an instance; its plural ends in s."""
     in_dim: ClassVar[int]
     """Coordinates of a point, d."""
+    output_activation: ClassVar[OutputActivation] = "sine"
+    """Of the networks of its presets: values in [-1, 1], or any."""
     score_name: ClassVar[str] = "PSNR"
     """Of what `score` gives."""
     score_unit: ClassVar[str] = " dB"

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mnif_core.files.stored_config import Between, Pixels, Positive
 from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.networks.siren import OutputActivation
 from mnif_core.rendering.cameras import CameraReading, look_at_origin_opengl, pixel_directions, spiral_opengl
 from mnif_core.rendering.occupancy import Occupancy
 from mnif_core.rendering.volume import RenderedRays
@@ -39,6 +40,7 @@ class SceneSignal(SceneRays, Signal):
     noun: ClassVar[str] = "scene"
     in_dim: ClassVar[int] = 3
     out_dim: ClassVar[int] = 4
+    output_activation: ClassVar[OutputActivation] = "none"
 
     height: Pixels = 128
     """Rows of a view, in pixels."""

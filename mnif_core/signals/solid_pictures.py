@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import trimesh
 
 SIDE = 128  # of a picture, in pixels
-SHAPE_COLOUR = (0.45, 0.55, 0.70)
+SHAPE_COLOUR = (0.45, 0.55, 0.70)  # RGB in [0, 1]
 AZIMUTH, ELEVATION = 0.7, 0.45  # radians, of the camera that shows shapes
 SHAPE_SCALE = 0.72  # shapes fill a cube, whose corners a camera at distance 1.3 would cut off
 

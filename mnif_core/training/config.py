@@ -40,7 +40,15 @@ class TrainingConfig:
 
 
 @dataclass
-class ImageConfig(TrainingConfig):
+class PresetConfig(TrainingConfig):
+    """What is trained is named by a preset; each modality has its usual one."""
+
+    preset: str = ""
+    """Its name."""
+
+
+@dataclass
+class ImageConfig(PresetConfig):
     """How images are learned."""
 
     preset: str = "image-tiny"
@@ -51,10 +59,10 @@ class ImageConfig(TrainingConfig):
 
 
 @dataclass
-class VoxelConfig(TrainingConfig):
+class VoxelConfig(PresetConfig):
     """How solids are learned."""
 
-    fill: Literal["solid", "enclosed"] = "solid"
-    """What open meshes become: what rays from six sides find inside, or only what their cells enclose."""
     preset: str = "voxel-tiny"
     """voxel-tiny, voxel-s, voxel-l; of other modulations voxel-tiny-functa, voxel-tiny-hypernetwork."""
+    fill: Literal["solid", "enclosed"] = "solid"
+    """What open meshes become: what rays from six sides find inside, or only what their cells enclose."""

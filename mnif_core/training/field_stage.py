@@ -1,17 +1,12 @@
 """Stage 1: bases, rates and latents together."""
 
-from typing import Any
-
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from mnif_core.errors import ConfigError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.latents.fitter import LatentFitter
 from mnif_core.latents.inner_loop import RowAdam
-from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
-from mnif_core.networks.modulation import Modulation
 from mnif_core.presets import Preset
 from mnif_core.prior.latent_prior import LatentPrior
 from mnif_core.signals.observations import Observations
@@ -49,10 +44,11 @@ class FieldStage:
             len(train.names),
             preset.orthogonality,
         )
-        groups = _rated(self.objective.modulation, self.config.rate)
+        groups = rated_parameters(self.objective.modulation, self.config.rate)
         optimizers: list[torch.optim.Optimizer] = [torch.optim.Adam(groups, fused=True)]
         if self.objective.table is not None:
-            optimizers.append(RowAdam(self.objective.table.parameters(), lr=_latents_rate(preset)))
+            rate = latents_rate(preset.modulation, preset.latent_rate, self.config.rate)
+            optimizers.append(RowAdam(self.objective.table.parameters(), lr=rate))
         elif preset.fitting.learn_rates:
             optimizers.append(torch.optim.Adam(self.objective.fitter.parameters(), lr=LOG_RATE * groups[0]["lr"]))
         self.rates = [[slowed(attempt) * rate for rate in rates] for rates in rates_of(optimizers)]
@@ -131,22 +127,6 @@ class FieldStage:
             self.watch.totals.copy_(watched)
         for i, optimizer in enumerate(self.optimizers):
             unpack_optimizer(f"optimizer.{i}", optimizer, tensors)
-
-
-def _latents_rate(preset: Preset) -> float:
-    """The preset's, which where no rate of the bases is given is the largest."""
-    if preset.stage_1.rate is not None or not isinstance(preset.modulation, MixtureConfig):
-        return preset.latent_rate
-    return latents_rate(preset.modulation, preset.latent_rate)
-
-
-def _rated(modulation: Modulation, rate: float | None) -> list[dict[str, Any]]:
-    """Groups of an optimiser, each with its rate at the start."""
-    if rate is not None:
-        return [{"params": list(modulation.parameters()), "lr": rate}]
-    if not isinstance(modulation, MixtureSiren):
-        raise ConfigError("stage 1 has no rate, which only a mixture can do without; name one in the preset")
-    return rated_parameters(modulation)
 
 
 def _together(fabric: Fabric, totals: Tensor) -> Tensor:

@@ -1,14 +1,11 @@
 """Training on images."""
 
-from pathlib import Path
-from typing import Any
-
 from mnif_core.files.picture_files import BACKGROUND
 from mnif_core.training.config import ImageConfig
-from mnif_core.training.trainer import Trainer
+from mnif_core.training.configured import ConfiguredTrainer
 
 
-class ImageTrainer(Trainer):
+class ImageTrainer(ConfiguredTrainer):
     """Learns a distribution over images; see `Trainer`, and `load_images` for what `data` may be.
 
     Args:
@@ -18,12 +15,6 @@ class ImageTrainer(Trainer):
         settings: the others of `ImageConfig`, by name.
     """
 
+    configured_by = ImageConfig
     modality = "image"
     usual_reading = {"background": BACKGROUND}
-
-    def __init__(
-        self, data: Any = None, preset: str | None = None, output_dir: Path | str | None = None, **settings: Any
-    ) -> None:
-        folder = None if output_dir is None else Path(output_dir)
-        config = ImageConfig(preset=preset or ImageConfig.preset, output_dir=folder, **settings)
-        super().__init__(data, config, config.preset)

@@ -13,7 +13,9 @@ on one that falls as 1 / (M sqrt(H)). At (256, 128, 10) scenes end in fog withou
 
 from typing import Any
 
+from mnif_core.errors import ConfigError
 from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
+from mnif_core.networks.modulation import Modulation, ModulationConfig
 
 BASES = 0.24  # rate times w0 and the root of M
 PROJECTION = 0.09  # rate times the root of M H
@@ -30,15 +32,29 @@ def projection_rate(config: MixtureConfig) -> float:
     return PROJECTION / (config.num_bases * config.latent_dim) ** 0.5
 
 
-def latents_rate(config: MixtureConfig, most: float) -> float:
-    """Rate of auto-decoded latents, `most` for mixtures that are not large."""
+def latents_rate(config: ModulationConfig, most: float, rate: float | None = None) -> float:
+    """Rate of auto-decoded latents: `most`, but less for a large mixture that has no `rate` of its own either."""
+    if rate is not None or not isinstance(config, MixtureConfig):
+        return most
     return most * min(1.0, LARGEST / (config.num_bases * config.latent_dim**0.5))
 
 
-def rated_parameters(mixture: MixtureSiren) -> list[dict[str, Any]]:
-    """All parameters as groups of an optimiser, each with its rate `lr`: the bases, and the projection if there is."""
-    bases = [*mixture.basis_weights, *mixture.basis_biases]
-    groups = [{"params": bases, "lr": bases_rate(mixture.config)}]
-    if mixture.config.coefficients == "latent":
-        groups.append({"params": list(mixture.projection.parameters()), "lr": projection_rate(mixture.config)})
+def rated_parameters(modulation: Modulation, rate: float | None = None) -> list[dict[str, Any]]:
+    """All parameters as groups of an optimiser, each with its rate `lr` at the start.
+
+    Args:
+        modulation: whose parameters.
+        rate: of all. None: what follows from a mixture's shape, for the bases and for the projection if there is.
+
+    Raises:
+        ConfigError: no rate for what is no mixture.
+    """
+    if rate is not None:
+        return [{"params": list(modulation.parameters()), "lr": rate}]
+    if not isinstance(modulation, MixtureSiren):
+        raise ConfigError("stage 1 has no rate, which only a mixture can do without; name one in the preset")
+    bases = [*modulation.basis_weights, *modulation.basis_biases]
+    groups = [{"params": bases, "lr": bases_rate(modulation.config)}]
+    if modulation.config.coefficients == "latent":
+        groups.append({"params": list(modulation.projection.parameters()), "lr": projection_rate(modulation.config)})
     return groups

@@ -13,7 +13,7 @@ from mnif_core.signals.observations import Observations
 from mnif_core.unseen.reconstruction import PAIRS_PER_ROW, WHOLE_SCORES, pairs
 from mnif_core.unseen.reconstruction import scores as reconstruction_scores
 
-UNSEEN_ROWS, SAMPLES = 2, 32
+UNSEEN_ROWS, SAMPLES = 2, 32  # rows of the sheet, instances on it
 
 
 def write_report(
@@ -22,8 +22,8 @@ def write_report(
     unseen: Observations | None,
     folder: Path,
     summary: dict[str, Any],
-) -> None:
-    """Write `field/`, `sheet.png` and `summary.json` into `folder`, and print one last line.
+) -> str:
+    """Write `field/`, `sheet.png` and `summary.json` into `folder`; what they say in one line.
 
     The sheet has pairs: unseen instances (training ones, if none is held out), each beside its reconstruction; then
     samples, each beside the training instance nearest to it.
@@ -52,7 +52,7 @@ def write_report(
     )
     if novelty:
         line += f" | sample-to-train / train-to-train distance {novelty['novelty_ratio']:.2f}"
-    print(f"{line} | {sheet} | {artefact}", flush=True)
+    return f"{line} | {sheet} | {artefact}"
 
 
 def _sheet(field: GenerativeField, train: Observations, shown: Observations, samples: Tensor) -> Tensor:

@@ -112,7 +112,7 @@ class Trainer:
         field = field_stage.field(prior_stage.prior, latents)
         if writer is not None:
             writer.close()
-            write_report(field, self.train, self.validation, self.output_dir, summary)
+            print(write_report(field, self.train, self.validation, self.output_dir, summary), flush=True)
         self.fabric.barrier()
         return field
 

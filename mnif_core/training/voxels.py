@@ -1,14 +1,11 @@
 """Training on solid shapes."""
 
-from pathlib import Path
-from typing import Any
-
 from mnif_core.data.voxelise import FILL
 from mnif_core.training.config import VoxelConfig
-from mnif_core.training.trainer import Trainer
+from mnif_core.training.configured import ConfiguredTrainer
 
 
-class VoxelTrainer(Trainer):
+class VoxelTrainer(ConfiguredTrainer):
     """Learns a distribution over solids; see `Trainer`, and `load_voxels` for what `data` may be.
 
     Args:
@@ -18,12 +15,6 @@ class VoxelTrainer(Trainer):
         settings: the others of `VoxelConfig`, by name.
     """
 
+    configured_by = VoxelConfig
     modality = "voxel"
     usual_reading = {"fill": FILL}
-
-    def __init__(
-        self, data: Any = None, preset: str | None = None, output_dir: Path | str | None = None, **settings: Any
-    ) -> None:
-        folder = None if output_dir is None else Path(output_dir)
-        config = VoxelConfig(preset=preset or VoxelConfig.preset, output_dir=folder, **settings)
-        super().__init__(data, config, config.preset)

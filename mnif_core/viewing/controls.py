@@ -11,7 +11,7 @@ from mnif_core.viewing.buttons import add_buttons
 from mnif_core.viewing.selection import DIRECTIONS, SAMPLERS, Selection, Source
 
 SPREAD = 3.0  # standard deviations along a principal direction that a slider spans to either side
-UNTRAINED_PRIOR_STEPS = 1000
+UNTRAINED_PRIOR_STEPS = 1000  # reverse steps that the slider goes up to before there is a prior to ask
 CORNERS = ("Top left", "Top right", "Bottom left", "Bottom right")
 
 Key = TypeVar("Key", bound=str)

@@ -23,7 +23,7 @@ from mnif_core.viewing.display import Display
 from mnif_core.viewing.markup import plain
 from mnif_core.viewing.selection import Selection, networks_of
 
-CELLS, PIXELS = 128, 512  # where the export starts
+CELLS, PIXELS = 128, 512  # along a side, of meshes and of views, where the export starts
 Shown = tuple[Selection, Tensor]
 
 
@@ -32,13 +32,13 @@ class Exports:
 
     Args:
         gui: of the server.
-        stage: of whose field an instance is exported.
+        display: of whose field an instance is exported.
         shown: what browsers show now, and its latent `[1, h]`; none before anything is shown.
     """
 
-    def __init__(self, gui: viser.GuiApi, stage: Display, shown: Callable[[], Shown | None]) -> None:
-        self._stage, self._shown = stage, shown
-        signal = stage.field().signal
+    def __init__(self, gui: viser.GuiApi, display: Display, shown: Callable[[], Shown | None]) -> None:
+        self._display, self._shown = display, shown
+        signal = display.field().signal
         if signal.kind in SOLIDS:
             kinds, what, name, value = ["glb", "ply", "onnx", "npz"], "a mesh", "Cells", CELLS
             hint = "Cells along each side of the cube in which the mesh is found: more is finer and slower"
@@ -83,9 +83,9 @@ class Exports:
         self.status.content = plain(text)
 
     def _content(self, name: str, selection: Selection, latent: Tensor) -> bytes:
-        with self._stage.held():
-            live = self._stage.field()
-            networks = networks_of(live, selection, latent, self._stage.fitted)
+        with self._display.held():
+            live = self._display.field()
+            networks = networks_of(live, selection, latent, self._display.fitted)
         # of this network alone, which training no longer moves
         field = GenerativeField(cast(Modulation, OneNetwork(networks)), live.latents, live.signal)
         with tempfile.TemporaryDirectory() as folder:

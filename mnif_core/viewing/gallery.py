@@ -12,10 +12,10 @@ from mnif_core.viewing.markup import Markup, Tile, gallery
 from mnif_core.viewing.selection import Selection
 from mnif_core.viewing.thumbnails import Thumbnails
 
-COLUMNS, ROWS = 4, 3
+COLUMNS, ROWS = 4, 3  # of pictures on a page
 TILES = COLUMNS * ROWS
 LABELS = [f"Picture {place + 1}" for place in range(TILES)]
-LAST_SEED = 2**31
+LAST_SEED = 2**31  # beyond which no page of samples goes
 
 
 class Gallery:
@@ -24,9 +24,9 @@ class Gallery:
     viser's pictures take no clicks, its buttons do: each picture presses a button out of sight.
     """
 
-    def __init__(self, gui: viser.GuiApi, stage: Display, controls: Controls, thumbnails: Thumbnails) -> None:
-        field = stage.field()
-        self._stage, self._controls, self._thumbnails = stage, controls, thumbnails
+    def __init__(self, gui: viser.GuiApi, display: Display, controls: Controls, thumbnails: Thumbnails) -> None:
+        field = display.field()
+        self._display, self._controls, self._thumbnails = display, controls, thumbnails
         self._noun, self._count = field.signal.noun, len(field.latents)
         self._start, self._page = 0, list[Selection]()
         self._choosing = threading.Lock()  # clicks come from several threads, and the page is drawn by another
@@ -75,7 +75,7 @@ class Gallery:
         slots = self._controls.slots() if not self.of_samples else {}
         with self._choosing:
             self._offer(slots)
-        names = self._stage.field().names
+        names = self._display.field().names
         tiles = []
         for selection, label in zip(self._page, LABELS, strict=False):
             made, number = self._thumbnails.get(selection), selection.scene

@@ -20,7 +20,7 @@ PIXELS_PER_CHUNK = 4096  # after which a newer wish is heard
 REST = 0.15  # seconds without movement before a finer picture is begun
 BRIEF = 0.08  # seconds that a coarse picture may take
 COARSEST = 32  # rows of pixels
-JPEG_QUALITY = 92
+JPEG_QUALITY = 92  # percent
 
 Paint = Callable[[Tensor, Tensor], Tensor]
 """`(origin [3], directions [p, 3]) -> colours [p, 3] in [0, 1]` of one instance."""

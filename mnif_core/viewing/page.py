@@ -6,14 +6,14 @@ import viser
 
 from mnif_core.errors import ConfigError
 from mnif_core.generative_field import GenerativeField
-from mnif_core.viewing.live_stages import ImageStage, SceneStage
+from mnif_core.viewing.live_displays import ImageDisplay, SceneDisplay
 from mnif_core.viewing.markup import plain
-from mnif_core.viewing.page_stages import MeshStage, PageStage, PictureStage
+from mnif_core.viewing.page_displays import MeshDisplay, PageDisplay, PictureDisplay
 from mnif_core.viewing.selection import NONE_FITTED, Fitted, Selection
 from mnif_core.viewing.steering import Steering
 
-STAGES: dict[str, type[PageStage]] = {"image": ImageStage, "voxel": MeshStage, "scene": SceneStage}
-"""Kind of signal -> how a page shows its instances; `PictureStage` for all others."""
+DISPLAYS: dict[str, type[PageDisplay]] = {"image": ImageDisplay, "voxel": MeshDisplay, "scene": SceneDisplay}
+"""Kind of signal -> how a page shows its instances; `PictureDisplay` for all others."""
 
 
 def open_page(
@@ -35,13 +35,13 @@ def open_page(
     _require_free(host, port)
     server = viser.ViserServer(host=host, port=port, verbose=False)
     server.gui.configure_theme(control_layout="fixed", control_width="large", show_logo=False, show_share_button=False)
-    stage = STAGES.get(field.signal.kind, PictureStage)(server, field, fitted)
+    display = DISPLAYS.get(field.signal.kind, PictureDisplay)(server, field, fitted)
     noun = field.signal.noun
     count = f"{len(field.latents)} training {noun}{'' if len(field.latents) == 1 else 's'}"
-    server.gui.add_markdown(f"#### {plain(title)}\n\n{plain(f'{count}. {stage.moving}')}")
-    steering = Steering(server, stage, selection)
+    server.gui.add_markdown(f"#### {plain(title)}\n\n{plain(f'{count}. {display.moving}')}")
+    steering = Steering(server, display, selection)
     with server.gui.add_folder("View"):
-        stage.add_controls()
+        display.add_controls()
     steering.start()
     return server
 

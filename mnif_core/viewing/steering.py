@@ -58,15 +58,15 @@ class Steering:
     """The whole panel, in the folder that is being filled.
 
     Args:
-        server: whose browsers show the stage.
-        stage: what is steered.
+        server: whose browsers show the display.
+        display: what is steered.
         selection: where the controls start.
     """
 
-    def __init__(self, server: viser.ViserServer, stage: Display, selection: Selection) -> None:
+    def __init__(self, server: viser.ViserServer, display: Display, selection: Selection) -> None:
         wait_in_turn(server.get_port())
-        gui, field = server.gui, stage.field()
-        self._stage = stage
+        gui, field = server.gui, display.field()
+        self._display = display
         self._noun = field.signal.noun
         self._changed = threading.Event()
         self._changed.set()
@@ -74,7 +74,7 @@ class Steering:
         self.served: Served | None = None
         self.status = gui.add_markdown("")
         self.status_text = ""
-        self.controls = Controls(gui, field, sorted(stage.fitted), selection, self._changed.set)
+        self.controls = Controls(gui, field, sorted(display.fitted), selection, self._changed.set)
         self.relatives = Markup(gui, visible=False)
         self.to_nearest = add_buttons(
             gui,
@@ -84,12 +84,12 @@ class Steering:
             hint=f"Show the training {self._noun} whose latent is nearest to what is shown",
             visible=False,
         )
-        self.thumbnails = Thumbnails(stage, self._draw)
+        self.thumbnails = Thumbnails(display, self._draw)
         with gui.add_folder("Gallery"):
-            self.gallery = Gallery(gui, stage, self.controls, self.thumbnails)
+            self.gallery = Gallery(gui, display, self.controls, self.thumbnails)
         self.controls.add_directions(field)
         with gui.add_folder("Take away"):
-            self.exports = Exports(gui, stage, self._shown)
+            self.exports = Exports(gui, display, self._shown)
 
     def start(self) -> None:
         """Begin to serve."""
@@ -119,9 +119,9 @@ class Steering:
     def _is_overtaken(self) -> bool:
         """Whether training has moved a shown sample on, some while ago. Training instances move by themselves."""
         served = self.served
-        if served is None or served.selection.source != "sample" or not self._stage.watched():
+        if served is None or served.selection.source != "sample" or not self._display.watched():
             return False
-        return time.monotonic() - served.when > RESAMPLE and self._stage.version(served.selection) != served.version
+        return time.monotonic() - served.when > RESAMPLE and self._display.version(served.selection) != served.version
 
     def _serve(self) -> None:
         """Show what the controls ask for, unless they have moved on meanwhile: then this runs again."""
@@ -131,11 +131,11 @@ class Steering:
             return
         if selection.source == "sample":
             self.say("Sampling ...")
-        field, version = self._stage.field(), self._stage.version(selection)
-        latent = latent_of(field, selection, self._stage.fitted)
+        field, version = self._display.field(), self._display.version(selection)
+        latent = latent_of(field, selection, self._display.fitted)
         neighbour = int(nearest(latent, field.latents))
         distance = float((latent[0] - field.latents[neighbour]).norm())
-        if not self._stage.show(selection, latent, lambda: selection == self.controls.wanted()):
+        if not self._display.show(selection, latent, lambda: selection == self.controls.wanted()):
             return
         text = f"{selection.describe(field.names, self._noun)}."
         if is_stand_in(field, selection):
@@ -169,7 +169,7 @@ class Steering:
         self.relatives.visible = self.to_nearest.visible = relevant
         if served is None or not relevant:
             return
-        names = self._stage.field().names
+        names = self._display.field().names
         words = (
             f"Nearest training {self._noun}: {names[served.neighbour]}, {served.distance:.3g} away in the latents "
             f"(between training {self._noun}s and their nearest: {served.gap:.3g})."
@@ -183,7 +183,7 @@ class Steering:
         self.relatives.show(Element("div", [said, tile_grid(near, 4), tile_grid(mixed, 4)]))
 
     def _training_tile(self, scene: int, role: str) -> Tile:
-        name = self._stage.field().names[scene]
+        name = self._display.field().names[scene]
         return Tile(self._url(Selection("train", scene=scene)), f"{role}: {scene}", name)
 
     def _url(self, selection: Selection) -> str:

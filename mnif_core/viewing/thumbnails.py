@@ -36,8 +36,8 @@ class Thumbnails:
     for the moment of mixing an instance's network, and rests in between while the field trains.
     """
 
-    def __init__(self, stage: Display, ready: Callable[[], None]) -> None:
-        self._stage, self._ready = stage, ready
+    def __init__(self, display: Display, ready: Callable[[], None]) -> None:
+        self._display, self._ready = display, ready
         self._wanted: tuple[Selection, ...] = ()
         self._made: OrderedDict[Selection, Thumbnail] = OrderedDict()
         self._changed = threading.Event()
@@ -54,7 +54,7 @@ class Thumbnails:
     def is_current(self, selection: Selection) -> bool:
         """Whether there is a picture of `selection` and training has not changed it."""
         made = self._made.get(selection)
-        return made is not None and made.version == self._stage.version(selection)
+        return made is not None and made.version == self._display.version(selection)
 
     def start(self) -> None:
         """Begin to make pictures."""
@@ -64,11 +64,11 @@ class Thumbnails:
         while True:
             self._changed.wait(1.0)
             self._changed.clear()
-            while self._stage.watched() and (selection := self._next()) is not None:
-                began, version = time.monotonic(), self._stage.version(selection)
+            while self._display.watched() and (selection := self._next()) is not None:
+                began, version = time.monotonic(), self._display.version(selection)
                 self._keep(selection, Thumbnail(self._picture(selection), version, time.monotonic()))
                 self._ready()
-                if self._stage.version(selection) != version:
+                if self._display.version(selection) != version:
                     time.sleep(REST * (time.monotonic() - began))
 
     def _next(self) -> Selection | None:
@@ -83,10 +83,10 @@ class Thumbnails:
 
     def _picture(self, selection: Selection) -> str:
         try:
-            field = self._stage.field()
-            latent = latent_of(field, selection, self._stage.fitted)
-            with self._stage.held():
-                networks = networks_of(field, selection, latent, self._stage.fitted)
+            field = self._display.field()
+            latent = latent_of(field, selection, self._display.fitted)
+            with self._display.held():
+                networks = networks_of(field, selection, latent, self._display.fitted)
             return data_url(field.signal.draw(networks, field.signal.thumbnail).pictures[0])
         except Exception:
             logging.getLogger(__name__).exception("no thumbnail of %s", selection)

@@ -111,7 +111,7 @@ def run(table: TableName, preset: Preset, parts: dict[str, Observations], settin
         else:
             field = stage_1(preset, parts["train"], settings)
         drawn = EvaluationConfig(samples=settings.samples, seed=settings.seed)
-        figures = evaluate(ImageSubject(field, parts, extractor), extractor, drawn, Path(scratch))
+        figures = evaluate(ImageSubject(field, parts, extractor), extractor, drawn, Path(scratch)).figures
     return {"learnable": preset.modulation.learnable_parameters, "figures": figures}
 
 
@@ -145,7 +145,7 @@ def main(settings: Ablations) -> None:
     """Run the tables chosen."""
     torch.set_num_threads(min(2, torch.get_num_threads()))
     train, unseen = split(load_images(settings.data, settings.resolution), 0.1, settings.seed)
-    parts = {"train": train, "test": unseen}
+    parts: dict[str, Observations] = {"train": train, "test": unseen}
     results: dict[str, dict[str, Any]] = {}
     for table in settings.tables:
         results[table] = {name: run(table, preset, parts, settings) for name, preset in rows(table, settings).items()}

@@ -1,6 +1,7 @@
 """How many sines a GPU takes at best: reduced to one turn and computed as the fused kernels do, nothing else around."""
 
 # mypy: disallow-untyped-defs=False
+# Triton's parameters are annotated by what its compiler makes of them, which is no Python type
 
 import torch
 import triton

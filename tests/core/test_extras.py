@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from mnif_core.cli import main
+from mnif_core.commands.basis_picture import bases
 from mnif_core.data.voxel_files import load_voxels
 from mnif_core.errors import DependencyError
-from mnif_core.evaluation.commands import bases
 from mnif_core.evaluation.metrics.extractors import inception_extractor
 from mnif_core.export.instance_files import export_instance
 from mnif_core.extras import EXTRAS, FORMATS, require

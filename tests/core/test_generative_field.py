@@ -91,7 +91,7 @@ def test_interpolation_starts_and_ends_at_the_ends(field: GenerativeField) -> No
 
 
 def test_render_shows_what_decode_shows(field: GenerativeField) -> None:
-    camera = field.signal.orbit(4)[2]
+    camera = SceneSignal.of(field.signal).orbit(4)[2]
     assert torch.allclose(field.render(field.latents[:1], camera), field.decode(field.latents[:1])[:, 2], atol=1e-6)
     assert field.render(field.latents[:3], camera, height=5, width=9).shape == (3, 5, 9, 3)
 

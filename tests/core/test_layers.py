@@ -1,7 +1,7 @@
 """Imports point one way: plugin to core, and in the core from commands down to errors; never in a circle."""
 
-import ast
-from collections.abc import Iterator
+import runpy
+from collections.abc import Callable, Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -29,18 +29,8 @@ LAYERS = (
 """Rooms and files at the top of the core; each imports from layers below its own alone."""
 
 CORE = Path(mnif_core.__file__).parent
+imports: Callable[[Path], Iterator[str]] = runpy.run_path(str(CORE.parent / ".github/draw_rooms.py"))["imports"]
 HEIGHT = {room: -number for number, layer in enumerate(LAYERS) for room in layer}
-
-
-def imports(file: Path) -> Iterator[str]:
-    """Dotted names of our own that `file` imports, wherever in it; names out of a package are files of it."""
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("mnif_"):
-            for name in node.names:
-                inner = CORE.parent / Path(*node.module.split("."), f"{name.name}.py")
-                yield f"{node.module}.{name.name}" if inner.exists() else node.module
-        elif isinstance(node, ast.Import):
-            yield from (name.name for name in node.names if name.name.startswith("mnif_"))
 
 
 def test_every_arrow_points_down() -> None:

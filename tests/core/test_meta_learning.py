@@ -64,7 +64,7 @@ def test_golden_outer_step(name: str, variant: str, closed_form: bool) -> None:
         return
 
     outer.backward()
-    moved: dict[str, torch.nn.Parameter] = {"meta_sgd_lrs": rates}
+    moved: dict[str, torch.Tensor] = {"meta_sgd_lrs": rates}
     moved |= {"T": mixture.projection.weight, "T_bias": mixture.projection.bias}
     for layer in range(mixture.config.num_layers):
         moved |= {f"W{layer}": mixture.basis_weights[layer], f"b{layer}": mixture.basis_biases[layer]}

@@ -13,7 +13,7 @@ from mnif_core.generative_field import GenerativeField
 from mnif_core.official import import_official
 from mnif_core.prior.diffusion import sample_ddpm, spread_timesteps
 from mnif_core.prior.latent_prior import LatentPrior
-from tests.golden_data import FOLDER, case_names, load_case, tensors
+from tests.golden_data import FOLDER, case_names, drawn_from, load_case, tensors
 
 TREES = [(name, tree) for name in case_names("g_") for tree in load_case(name)[0]["tree"]]
 ATOL = {"field": "field_atol", "denoiser": "denoiser_atol", "samples": "samples_atol"}
@@ -69,10 +69,9 @@ def test_outputs_agree(name: str, tree: str) -> None:
                 return denoiser(x, torch.full((len(x),), timestep))
 
         chain = prior.schedule.respaced(spread_timesteps(1000, 5))
-        noises = iter(data["sample_noise"][1:])
         states: list[torch.Tensor] = []
         start = data["sample_noise"][0]
-        sample_ddpm(denoise, start, chain, lambda x, noises=noises: next(noises), after_step=states.append)
+        sample_ddpm(denoise, start, chain, drawn_from(data["sample_noise"][1:]), after_step=states.append)
         for state, expected in zip(states, data[f"samples_{weights}"], strict=True):
             torch.testing.assert_close(prior.mean + prior.std * state, expected, atol=atol["samples"], rtol=0)
 

@@ -8,10 +8,11 @@ import torch
 import trimesh
 from PIL import Image
 
+from mnif_core.commands.sheets import write_instances
 from mnif_core.data.image_files import load_images
 from mnif_core.data.voxel_files import load_voxels
 from mnif_core.errors import OutputError
-from mnif_core.sheets import TILE, arrange, beside, save_png, tiles, write_instances
+from mnif_core.sheets import TILE, arrange, beside, save_png, tiles
 from mnif_core.signals.solid_pictures import mesh_picture
 from tests.small_field import small_field
 

@@ -60,7 +60,7 @@ def test_eval_writes_psnr_and_ssim(tools: Tools, tiny_run: Path, tmp_path: Path)
 def camera_path(path: Path) -> Path:
     """A path of two cameras at the data's distance, in the viewer's JSON form."""
     field_camera = [[1, 0, 0, 0], [0, 0, -1, -1.3], [0, 1, 0, 0], [0, 0, 0, 1]]
-    frame = {"camera_to_world": np.ravel(field_camera).tolist(), "fov": 50, "aspect": 1}
+    frame = {"camera_to_world": np.array(field_camera).ravel().tolist(), "fov": 50, "aspect": 1}
     path.write_text(
         json.dumps(
             {
@@ -117,7 +117,7 @@ def points_of(path: Path) -> np.ndarray:
     preload_libusb()
     import open3d
 
-    return np.asarray(open3d.io.read_point_cloud(str(path)).points)
+    return np.asarray(open3d.io.read_point_cloud(str(path)).points)  # type: ignore[arg-type]
 
 
 @needs_open3d

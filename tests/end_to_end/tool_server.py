@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+from typing import Any
 
 from nerfstudio.scripts import eval as ns_eval
 from nerfstudio.scripts import render, train
@@ -43,7 +44,8 @@ def _replace_lpips() -> None:
     import torch
     import torchmetrics.image.lpip
 
-    torchmetrics.image.lpip.LearnedPerceptualImagePatchSimilarity = lambda **_: torch.nn.Identity()
+    module: Any = torchmetrics.image.lpip
+    module.LearnedPerceptualImagePatchSimilarity = lambda **_: torch.nn.Identity()
 
 
 def _mount(mounts: list[list[str]]) -> bool:

@@ -1,6 +1,7 @@
 """The methods that `ns-train` offers."""
 
 from mnif_core.presets import MNIF_TINY, NERF_S, PRESETS
+from mnif_nerfstudio.datamanager import MultiSceneDataManagerConfig
 from mnif_nerfstudio.methods import mnif, mnif_tiny, pipeline_of
 from mnif_nerfstudio.model import MnifModelConfig
 from mnif_nerfstudio.pipeline import MnifPipelineConfig
@@ -19,8 +20,10 @@ def test_a_method_trains_its_preset() -> None:
         assert mixture_of(pipeline.model) == preset.modulation
         assert prior_of(pipeline.model) == preset.prior
         assert signal_of(pipeline.model, {}) == preset.signal
+        assert isinstance(pipeline, MnifPipelineConfig)
         assert pipeline.fit_steps == preset.stage_1.steps(2458)
         assert pipeline.prior_steps == preset.stage_2.steps(2458)
+        assert isinstance(pipeline.datamanager, MultiSceneDataManagerConfig)
         assert pipeline.datamanager.scenes_per_step == preset.stage_1.batch_size
 
 

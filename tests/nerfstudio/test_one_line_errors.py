@@ -58,11 +58,13 @@ def test_importing_the_plugin_sets_no_hook() -> None:
     assert not hasattr(sys.excepthook, "one_line")
 
 
-def made(*_: Any, **__: Any) -> None:
+class Made:
     """Stands for what a config sets up."""
 
+    def __init__(self, *_: Any, **__: Any) -> None: ...
 
-@pytest.mark.parametrize("config", [MnifPipelineConfig(_target=made), SrnDataParserConfig(_target=made)])
+
+@pytest.mark.parametrize("config", [MnifPipelineConfig(_target=Made), SrnDataParserConfig(_target=Made)])
 def test_setting_up_a_config_sets_it(config: Any, seen: list[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["ns-eval"])
     config.setup()

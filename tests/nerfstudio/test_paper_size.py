@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 import torch
 
+from mnif_nerfstudio.datamanager import MultiSceneDataManagerConfig
 from mnif_nerfstudio.methods import mnif
-from mnif_nerfstudio.pipeline import MnifPipeline
+from mnif_nerfstudio.model import MnifModelConfig
+from mnif_nerfstudio.pipeline import MnifPipeline, MnifPipelineConfig
 from tests.srn_fixture import write_srn
 
 
 def test_settings_are_the_papers() -> None:
     model, data = mnif.config.pipeline.model, mnif.config.pipeline.datamanager
+    assert isinstance(model, MnifModelConfig) and isinstance(data, MultiSceneDataManagerConfig)
     assert (model.hidden_layers, model.width, model.num_bases, model.latent_dim) == (4, 64, 256, 128)
     assert (data.scenes_per_step, data.views_per_scene, data.pixels_per_view) == (8, 32, 512)
     assert (model.samples_per_ray, model.near_plane, model.far_plane, model.density) == (32, 0.8, 1.8, "elu")
@@ -26,6 +29,7 @@ def test_settings_are_the_papers() -> None:
 def test_one_step_at_the_papers_shapes(tmp_path: Path) -> None:
     root = write_srn(tmp_path / "set", scenes=8, views=33, size=128)
     config = mnif.config.pipeline
+    assert isinstance(config, MnifPipelineConfig)
     config.datamanager.data = root
     pipeline = config.setup(device="cpu", test_mode="val")
     assert isinstance(pipeline, MnifPipeline)
@@ -37,7 +41,7 @@ def test_one_step_at_the_papers_shapes(tmp_path: Path) -> None:
     started = time.perf_counter()
     outputs, losses, _ = pipeline.get_train_loss_dict(0)
     assert outputs["rgb"].shape == (8 * 32 * 512, 3)
-    sum(losses.values()).backward()
+    torch.stack(list(losses.values())).sum().backward()
     before = groups["latents"][0].detach().clone()
     optimizer.step()
     seconds, peak = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

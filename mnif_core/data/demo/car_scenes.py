@@ -26,7 +26,7 @@ from mnif_core.rendering.cameras import spiral_opengl
 VERSION = 1  # of the cars, kept in the settings beside them
 """Raise it whenever the pictures change: older sets are then made again."""
 FIRST_TEST_CAR = 10_000  # cars from here on are in no training set
-TEST_CARS, TEST_VIEWS = 32, 251
+TEST_CARS, TEST_VIEWS = 32, 251  # cars, views of each
 
 Split = Literal["train", "test"]
 

@@ -61,7 +61,7 @@ BODY_TYPES: dict[str, CarShape] = {
                           0.46, 0.21, 0.24, 6.5, 1.0, 0.0),
 }
 # fmt: on
-TYPE_SHARES = (0.22, 0.19, 0.18, 0.12, 0.11, 0.12, 0.06)
+TYPE_SHARES = (0.22, 0.19, 0.18, 0.12, 0.11, 0.12, 0.06)  # of the cars, in the order of the types above
 
 
 @dataclass(frozen=True)

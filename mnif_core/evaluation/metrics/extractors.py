@@ -13,8 +13,8 @@ from torch.nn import functional
 from mnif_core.errors import CheckpointError
 from mnif_core.extras import require
 
-BATCH = 32
-OFFLINE_SIDE = 160  # of pictures for the offline network; larger ones cost more than they tell
+BATCH = 32  # pictures at once
+OFFLINE_SIDE = 160  # pixels, of pictures for the offline network; larger ones cost more than they tell
 INCEPTION_HASH = "6726825d"  # first digits of the SHA-256 of the weights that FID is defined with
 INCEPTION_NAME = "weights-inception-2015-12-05-6726825d.pth"
 
@@ -40,7 +40,7 @@ class Extractor:
         """Features `[count, f]` on the CPU, with progress.
 
         Args:
-            pictures: batches `[b, height, width, 3]` in [0, 1], made one after another: only features are kept.
+            pictures: batches `[s, height, width, 3]` in [0, 1], made one after another: only features are kept.
             count: pictures in all batches together.
             what: plural name of the pictures, for the progress bar.
         """

@@ -13,7 +13,7 @@ from rich.progress import track
 from scipy.spatial import KDTree
 from torch import Tensor
 
-POINTS = 2048
+POINTS = 2048  # of the surface of each shape
 ROWS = 32  # clouds that are compared with all others at once: bounds memory
 
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from mnif_core.networks.kernels.backend import Backend
 from mnif_core.networks.siren import OutputActivation, Siren
 
-ALIGNMENT = 16  # of inputs, neurons and outputs
+ALIGNMENT = 16  # channels: inputs, neurons and outputs come in multiples
 
 
 class TinyCudaNn(Backend):

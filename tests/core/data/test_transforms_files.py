@@ -112,7 +112,7 @@ def test_intrinsics_of_each_axis_and_frame(folder: Path) -> None:
     found = read(folder, without("fl_x", "fl_y", camera_angle_x=ANGLE, camera_angle_y=2 * math.atan(0.5)))
     np.testing.assert_allclose(found.intrinsics[0], [FOCAL, SIZE, 8, 8], rtol=1e-6)
     found = read(folder, lambda c: c["frames"][1].update(fl_x=20.0, cx=9.0))
-    np.testing.assert_allclose(found.intrinsics[:, [0, 2]], [[FOCAL, 8], [20, 9], [FOCAL, 8]], rtol=1e-6)
+    np.testing.assert_allclose(found.intrinsics[:, [0, 2]], [[FOCAL, 8.0], [20.0, 9.0], [FOCAL, 8.0]], rtol=1e-6)
 
 
 def masked(folder: Path, name: str, values: Any) -> Instance:

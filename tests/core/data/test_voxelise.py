@@ -45,15 +45,19 @@ def soup(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
     return trimesh.Trimesh(mesh.triangles.reshape(-1, 3), np.arange(3 * len(mesh.faces)).reshape(-1, 3), process=False)
 
 
+def joined(*meshes: trimesh.Trimesh) -> trimesh.Trimesh:
+    whole = trimesh.util.concatenate(meshes)
+    assert isinstance(whole, trimesh.Trimesh)
+    return whole
+
+
 def twice(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
-    return trimesh.util.concatenate([mesh, mesh.copy()])
+    return joined(mesh, mesh.copy())
 
 
 def crossing() -> trimesh.Trimesh:
     """Two tubes that cross at right angles."""
-    return trimesh.util.concatenate(
-        [tube(), tube().apply_transform(trimesh.transformations.rotation_matrix(np.pi / 2, [1, 0, 0]))]
-    )
+    return joined(tube(), tube().apply_transform(trimesh.transformations.rotation_matrix(np.pi / 2, [1, 0, 0])))
 
 
 def corner() -> trimesh.Trimesh:
@@ -129,7 +133,7 @@ REFUSED = {
     "one point": (lambda: trimesh.Trimesh(np.zeros((3, 3)), [[0, 1, 2]], process=False), "without volume"),
     "no faces": (lambda: trimesh.Trimesh(np.eye(3), np.zeros((0, 3), int)), "without faces"),
     "not a number": (
-        lambda: trimesh.Trimesh([[0, 0, np.nan], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]], process=False),
+        lambda: trimesh.Trimesh(np.array([[0, 0, np.nan], [1, 0, 0], [0, 1, 0]]), [[0, 1, 2]], process=False),
         "fini",
     ),
     "overflow": (lambda: trimesh.Trimesh((np.eye(3) - 0.5) * 3e308, [[0, 1, 2]], process=False), "volume|finite"),

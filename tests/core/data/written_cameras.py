@@ -30,7 +30,7 @@ def written(opengl: Array, axes: Axes) -> Array:
     world = signed_axes(WORLDS[axes.up]).T
     matrices[:, :3, :3] = world @ opengl[:, :3, :3] @ signed_axes(CAMERAS[axes.camera])
     matrices[:, :3, 3] = opengl[:, :3, 3] @ world.T
-    return np.linalg.inv(matrices) if axes.world_to_camera else matrices
+    return np.linalg.inv(matrices).astype(np.float64) if axes.world_to_camera else matrices
 
 
 def rolled(opengl: Array, angles: Array) -> Array:

@@ -20,6 +20,7 @@ from mnif_core.networks.kernels.reference import REFERENCE
 from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
 from mnif_core.presets import PRESETS
 from mnif_core.signals.images import ImageSignal
+from mnif_core.signals.scenes import SceneSignal
 from tests.core.test_cli import save_field
 
 RAYS = 8 * 8
@@ -39,7 +40,9 @@ def test_what_is_shown_costs_what_is_counted(kind: str, tmp_path: Path) -> None:
     field = GenerativeField.load(save_field(kind, tmp_path / "run") / "field")
     networks = field.instance(field.latents[:1])
     with FlopCounterMode(display=False) as counter:
-        field.render(field.latents[:1], field.signal.orbit(1)[0]) if kind == "scene" else field.signal.decode(networks)
+        field.render(
+            field.latents[:1], SceneSignal.of(field.signal).orbit(1)[0]
+        ) if kind == "scene" else field.signal.decode(networks)
     mixing = 0
     if kind == "scene":  # mixed anew by `render`
         with FlopCounterMode(display=False) as once:

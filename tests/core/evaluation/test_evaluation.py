@@ -17,7 +17,7 @@ from mnif_core.evaluation.evaluation_config import EvaluationConfig
 from mnif_core.evaluation.image_evaluation import ImageSubject
 from mnif_core.evaluation.metrics.extractors import Extractor, module_extractor
 from mnif_core.evaluation.splits import splits
-from mnif_core.signals.images import ImageObservations
+from mnif_core.signals.images import ImageObservations, ImageSignal
 from mnif_core.signals.voxels import VoxelSignal
 from tests.core.test_cli import save_field
 
@@ -144,7 +144,7 @@ def untrained(tmp_path: Path) -> tuple[GenerativeField, ImageSubject]:
 
 def test_any_network_may_extract_features(tmp_path: Path) -> None:
     _, subject = untrained(tmp_path)
-    figures = evaluate(subject, subject.extractor, EvaluationConfig(samples=9), tmp_path)
+    figures = evaluate(subject, subject.extractor, EvaluationConfig(samples=9), tmp_path).figures
     assert figures["generation"]["Frechet distance (mean colour)"] > 0
     parts = json.loads((tmp_path / "evaluation.json").read_text())["parts"]
     assert parts["generation"]["settings"]["preprocessing"] == "no resize, not quantised"
@@ -160,7 +160,7 @@ def test_samples_are_those_of_the_field_however_many(tmp_path: Path, monkeypatch
 
 def test_memory_does_not_grow_with_the_samples(tmp_path: Path) -> None:
     field, subject = untrained(tmp_path)
-    field.signal = type(field.signal)(32, 32)
+    field.signal = ImageSignal(32, 32)
     latents = field.latents.repeat(4000, 1)
     with peak_memory(torch.device("cpu")) as peak:
         features = subject._sample_features(latents)

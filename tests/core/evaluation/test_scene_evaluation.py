@@ -26,7 +26,7 @@ def write_views(field: GenerativeField, latents: torch.Tensor, folder: Path) -> 
         for name in ("rgb", "pose"):
             (instance / name).mkdir(parents=True)
         (instance / "intrinsics.txt").write_text(f"{1.025 * SIZE} {SIZE / 2} {SIZE / 2} 0.\n{SIZE} {SIZE}\n")
-        for view, camera in enumerate(field.signal.orbit(VIEWS)):
+        for view, camera in enumerate(SceneSignal.of(field.signal).orbit(VIEWS)):
             picture = (field.render(latent, camera)[0] * 255).round().byte().numpy()
             Image.fromarray(picture).save(instance / "rgb" / f"{view:06d}.png")
             pose = np.vstack([camera.numpy() * [1, -1, -1, 1], [0, 0, 0, 1]])

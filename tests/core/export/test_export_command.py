@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -54,7 +55,8 @@ def test_meshes_clouds_and_folders(tmp_path: Path, capsys: pytest.CaptureFixture
     export(tmp_path / "field", tmp_path / "mesh.glb", "--instance", "train:0", "--resolution", "24")
     assert trimesh.load_mesh(tmp_path / "mesh.glb").is_watertight
     export(tmp_path / "field", tmp_path / "cloud.ply", "--instance", "train:0", "--resolution", "24", "--points", "9")
-    assert len(trimesh.load(tmp_path / "cloud.ply").vertices) == 9
+    cloud: Any = trimesh.load(tmp_path / "cloud.ply")
+    assert len(cloud.vertices) == 9
     export(tmp_path / "field", tmp_path / "shared")
     assert GenerativeField.load(tmp_path / "shared").names == ["blob_0", "blob_1"]
     assert str(tmp_path / "shared") in capsys.readouterr().out

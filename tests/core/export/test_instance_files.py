@@ -75,7 +75,7 @@ def test_films_show_the_field_from_all_sides(tmp_path: Path) -> None:
         assert film.n_frames == 6 and film.size == (32, 32)  # type: ignore[attr-defined]
         film.seek(2)
         shown = np.asarray(film.convert("RGB"))
-    camera = scene.signal.orbit(6, 25.0)[2]
+    camera = SceneSignal.of(scene.signal).orbit(6, 25.0)[2]
     expected = scene.render(torch.ones(1, 1), camera, height=32, width=32)[0].numpy() * 255
     assert np.abs(shown - expected).mean() < 3.0
     film_of_solid = export_instance(

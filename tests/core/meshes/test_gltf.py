@@ -136,7 +136,7 @@ def test_sparse_and_interleaved_and_quantised(tmp_path: Path) -> None:
     for kind, start in (("VEC2", 0), ("VEC3", 8)):
         item = {"bufferView": view, "byteOffset": start, "componentType": 5126, "count": 4, "type": kind}
         glb.json["accessors"].append(item)
-    primitive = {"attributes": {"POSITION": position, "COLOR_0": 2}}
+    primitive: dict[str, Any] = {"attributes": {"POSITION": position, "COLOR_0": 2}}
     primitive["indices"] = glb.array(np.array([0, 1, 2, 0, 2, 3], np.uint32))
     mesh, _ = read(glb.write(tmp_path / "plate.glb", primitive))
     assert four(mesh) == [about(SHOWN)] * 4

@@ -119,8 +119,10 @@ def test_predictions_without_a_graph_are_those_with_one(count: int) -> None:
     torch.manual_seed(0)
     denoiser = ResidualMLP(DenoiserConfig(latent_dim=5, width=64)).double()
     for block in denoiser.blocks:
-        torch.nn.init.normal_(block.linear2.weight)
-        torch.nn.init.normal_(block.linear2.bias)
+        last = block.linear2
+        assert isinstance(last, torch.nn.Linear)
+        torch.nn.init.normal_(last.weight)
+        torch.nn.init.normal_(last.bias)
     latents, timesteps = torch.randn(count, 5, dtype=torch.float64), torch.arange(count)
     with torch.no_grad():
         plain = denoiser(latents, timesteps)

@@ -21,7 +21,7 @@ from mnif_core.prior.diffusion import (
     training_target,
 )
 from tests.core.prior.test_denoiser import golden_denoiser
-from tests.golden_data import case_names, load_case, tensors
+from tests.golden_data import case_names, drawn_from, load_case, tensors
 
 CASES = case_names("e_")
 
@@ -80,12 +80,10 @@ def test_golden_chains(name: str) -> None:
     for prefix in ("chain", "ddim"):
         chain = whole.respaced(data[f"{prefix}_timesteps"].long())
         torch.testing.assert_close(chain.betas, data[f"{prefix}_betas"], rtol=1e-9, atol=0)
-        noises = iter(data[f"{prefix}_z"])
         states: list[Tensor] = []
         if prefix == "chain":
-            last = sample_ddpm(
-                denoise, data["chain_xT"], chain, lambda _, noises=noises: next(noises), after_step=states.append
-            )
+            noises = drawn_from(data["chain_z"])
+            last = sample_ddpm(denoise, data["chain_xT"], chain, noises, after_step=states.append)
         else:
             last = sample_ddim(denoise, data["ddim_xT"], chain, states.append)
         assert last is states[-1]

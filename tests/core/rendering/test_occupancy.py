@@ -1,5 +1,7 @@
 """Rendering without empty space: equal to the full evaluation within its tolerance, for fewer points."""
 
+from typing import Any
+
 import nerfacc
 import pytest
 import torch
@@ -118,7 +120,12 @@ def test_decode_of_many_samples_leaves_empty_space_out(monkeypatch: pytest.Monke
     monkeypatch.setattr("mnif_core.signals.scenes.WORTHWHILE", 0)
     found: list[Occupancy] = []
     original = SceneSignal.occupancy
-    monkeypatch.setattr(SceneSignal, "occupancy", lambda *a: found.append(original(*a)) or found[-1])
+
+    def noted(*given: Any) -> Occupancy:
+        found.append(original(*given))
+        return found[-1]
+
+    monkeypatch.setattr(SceneSignal, "occupancy", noted)
     spared = SIGNAL.decode(ball, views=2)  # type: ignore[arg-type]
     assert len(found) == 1
     assert 0.0 < float((full - spared).abs().max()) <= TOLERANCE

@@ -84,7 +84,9 @@ def test_meshes_of_any_format(tmp_path: Path) -> None:
 
 def test_a_hollow_mesh_is_solid_inside() -> None:
     outer, inner = trimesh.creation.icosphere(3), trimesh.creation.icosphere(3, radius=0.5)
-    grid = voxelise(trimesh.util.concatenate([outer, inner]), 24, "shell")
+    shell = trimesh.util.concatenate([outer, inner])
+    assert isinstance(shell, trimesh.Trimesh)
+    grid = voxelise(shell, 24, "shell")
     assert grid[12, 12, 12]
 
 

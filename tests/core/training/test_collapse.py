@@ -96,7 +96,13 @@ def too_fast(monkeypatch: pytest.MonkeyPatch, factor: float) -> None:
 
 
 def run(data: Path, folder: Path, **options: Any) -> ImageTrainer:
-    settings = {"fit_length": 160, "prior_length": 4, "resolution": 8, "device": "cpu", "checkpoint_every": 10}
+    settings: dict[str, Any] = {
+        "fit_length": 160,
+        "prior_length": 4,
+        "resolution": 8,
+        "device": "cpu",
+        "checkpoint_every": 10,
+    }
     return ImageTrainer(data=data, output_dir=folder, **settings | options)
 
 

@@ -32,7 +32,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def trainer(data: Path, folder: Path, **options: Any) -> ImageTrainer:
-    settings = {"fit_length": FIT, "prior_length": PRIOR, "resolution": 8, "checkpoint_every": 2, "device": "cpu"}
+    settings: dict[str, Any] = {
+        "fit_length": FIT,
+        "prior_length": PRIOR,
+        "resolution": 8,
+        "checkpoint_every": 2,
+        "device": "cpu",
+    }
     return ImageTrainer(data=data, output_dir=folder, **settings | options)
 
 
@@ -177,7 +183,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
 
 def test_a_full_disk_keeps_the_older_checkpoint(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = checkpoint_file.save_file
-    written = []
+    written: list[Path] = []
 
     def full(tensors: Any, path: Path, metadata: Any) -> None:
         if written:

@@ -36,7 +36,7 @@ def field() -> GenerativeField:
 def data(field: GenerativeField, tmp_path: Path) -> Path:
     """Views of two latents that are none of the training latents, in SRN layout."""
     generator = torch.Generator().manual_seed(5)
-    cameras = field.signal.orbit(VIEWS)
+    cameras = SceneSignal.of(field.signal).orbit(VIEWS)
     for scene, latent in enumerate(torch.randn(2, 6, generator=generator)):
         folder = tmp_path / "data" / f"scene_{scene}"
         (folder / "rgb").mkdir(parents=True)
@@ -57,7 +57,8 @@ def test_held_out_views_are_met(field: GenerativeField, data: Path) -> None:
     assert [scene.name for scene in scenes] == ["scene_0", "scene_1"]
     for scene in scenes:
         assert scene.views.shape == scene.made.shape == (2, SIZE, SIZE, 3)
-        mean = torch.stack([field.render(field.latents.mean(0), camera)[0] for camera in field.signal.orbit(VIEWS)])
+        cameras = SceneSignal.of(field.signal).orbit(VIEWS)
+        mean = torch.stack([field.render(field.latents.mean(0), camera)[0] for camera in cameras])
         chosen = mean[[2, 6]]  # the views that are held out
         unfitted = -10 * (chosen - scene.views).square().mean((1, 2, 3)).log10().mean()
         assert scene.psnr > float(unfitted) + 3.0
@@ -66,7 +67,7 @@ def test_held_out_views_are_met(field: GenerativeField, data: Path) -> None:
 
 
 def targets(field: GenerativeField, data: Path) -> TargetViews:
-    return TargetViews(read_posed_views(data / "scene_0"), field.signal, "cpu")
+    return TargetViews(read_posed_views(data / "scene_0"), SceneSignal.of(field.signal), "cpu")
 
 
 def test_few_views_stay_near_the_training_latents(field: GenerativeField, data: Path) -> None:
@@ -92,7 +93,7 @@ def test_own_weights_come_nearer_to_the_views(field: GenerativeField, data: Path
 
 def test_the_nearest_training_scene_is_the_one_that_was_rendered(field: GenerativeField, data: Path) -> None:
     for scene in (3, 8):
-        for view, camera in enumerate(field.signal.orbit(VIEWS)):
+        for view, camera in enumerate(SceneSignal.of(field.signal).orbit(VIEWS)):
             picture = (field.render(field.latents[scene], camera)[0] * 255).round().byte().numpy()
             Image.fromarray(picture).save(data / f"scene_0/rgb/{view:06d}.png")
         assert nearest_training_scene(field, targets(field, data), torch.tensor([1, 4]), rays=64) == scene
@@ -127,7 +128,7 @@ def test_command_adds_scenes_to_the_run(
     stored = read_scene(run / "field", "scene_1", field.latents)
     again = find_scene(
         field,
-        TargetViews(read_posed_views(data / "scene_1"), field.signal, "cpu"),
+        TargetViews(read_posed_views(data / "scene_1"), SceneSignal.of(field.signal), "cpu"),
         torch.tensor([0, 3, 4, 7]),
         torch.tensor([2, 6]),
         SceneFitConfig(),

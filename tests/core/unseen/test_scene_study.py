@@ -8,6 +8,7 @@ import torch
 from mnif_core.data.posed_views import PosedViews, read_posed_views
 from mnif_core.errors import ConfigError, DataError
 from mnif_core.generative_field import GenerativeField
+from mnif_core.signals.scenes import SceneSignal
 from mnif_core.unseen.saved_scenes import read_scene, save_scene
 from mnif_core.unseen.scene_fitting import SceneFitConfig, TargetViews, nearest_training_scene
 from mnif_core.unseen.scene_study import (
@@ -33,7 +34,9 @@ def field() -> GenerativeField:
 @pytest.fixture(scope="module")
 def objects(field: GenerativeField, tmp_path_factory: pytest.TempPathFactory) -> list[PosedViews]:
     root = write_srn(tmp_path_factory.mktemp("data"), scenes=2, views=VIEWS)
-    return [read_posed_views(path, field.signal.reading) for path in sorted((root / "cars_train").iterdir())]
+    return [
+        read_posed_views(path, SceneSignal.of(field.signal).reading) for path in sorted((root / "cars_train").iterdir())
+    ]
 
 
 def test_every_object_is_fitted_to_every_number_of_views(field: GenerativeField, objects: list[PosedViews]) -> None:
@@ -41,7 +44,7 @@ def test_every_object_is_fitted_to_every_number_of_views(field: GenerativeField,
     assert [[one.views for one in each] for each in results] == [[1, 5], [1, 5]]
     assert [[one.scene.name for one in each] for each in results] == [["scene_0"] * 2, ["scene_1"] * 2]
     for each, views in zip(results, objects, strict=True):
-        target = TargetViews(views, field.signal, "cpu")
+        target = TargetViews(views, SceneSignal.of(field.signal), "cpu")
         for one in each:
             assert one.nearest.shape == one.scene.made.shape == one.scene.views.shape == (2, 8, 8, 3)
             torch.testing.assert_close(one.scene.views, target.truth(torch.tensor([2, 6])))  # evenly spread
@@ -60,7 +63,7 @@ def test_without_a_number_all_that_are_not_held_out_are_fitted(
 def test_the_nearest_training_scene_is_seen_from_the_judging_cameras(
     field: GenerativeField, objects: list[PosedViews]
 ) -> None:
-    target = TargetViews(objects[0], field.signal, "cpu")
+    target = TargetViews(objects[0], SceneSignal.of(field.signal), "cpu")
     ((one,),) = study_objects(field, objects[:1], StudyConfig((6,), held_out=2, fitting=QUICK))
     scene = nearest_training_scene(field, target, torch.tensor([0, 1, 3, 4, 5, 7]))
     expected = target.rendered(field.instance(field.latents[scene]), torch.tensor([2, 6]))

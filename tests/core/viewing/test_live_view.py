@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from mnif_core.signals.images import ImageSignal
-from mnif_core.viewing.live_stages import image_colours, scene_painter
+from mnif_core.signals.scenes import SceneSignal
+from mnif_core.viewing.live_displays import image_colours, scene_painter
 from mnif_core.viewing.live_view import COARSEST, BrowserCamera, LiveView
 from tests.small_field import small_field
 
@@ -58,7 +59,7 @@ def test_image_is_seen_at_any_resolution() -> None:
 
 def test_scene_is_seen_as_the_field_renders_it() -> None:
     field = small_field("scene")
-    networks, camera = field.instance(field.latents[2]), field.signal.orbit(3)[1]
+    networks, camera = field.instance(field.latents[2]), SceneSignal.of(field.signal).orbit(3)[1]
     signal: Any = field.signal
     ours = BrowserCamera(camera, fov=2 * np.arctan(0.5 * signal.height / signal.focal), aspect=1.0)
     directions, _ = ours.directions(8)

@@ -15,8 +15,8 @@ import torch
 
 from mnif_core.cli import main
 from mnif_core.signals.images import ImageSignal
-from mnif_core.viewing.page import STAGES, open_page
-from mnif_core.viewing.page_stages import MeshStage, PictureStage
+from mnif_core.viewing.page import DISPLAYS, open_page
+from mnif_core.viewing.page_displays import MeshDisplay, PictureDisplay
 from mnif_core.viewing.selection import Selection
 from tests.free_port import free_port
 from tests.small_field import small_field
@@ -77,9 +77,9 @@ def test_first_camera_frames_the_instance(kind: str, port: int) -> None:
     """The corners of what is shown lie inside the window, whether it is wide or tall, and fill a good part of it."""
     server = open_page(small_field(kind), "a run", Selection(), "127.0.0.1", port)
     try:
-        stage = server._client_connect_cb[0].__self__  # type: ignore[attr-defined]
+        display = server._client_connect_cb[0].__self__  # type: ignore[attr-defined]
         for aspect in (0.6, 1.0, 1.8):
-            x, y, z = stage.first_position(aspect)
+            x, y, z = display.first_position(aspect)
             distance, half = float(np.linalg.norm((x, y, z))), np.tan(0.35)
             if kind == "image":
                 assert (x, y) == (0.0, 0.0)
@@ -94,36 +94,36 @@ def test_a_solid_with_nothing_inside_leaves_an_empty_page(port: int, monkeypatch
     field = small_field("voxel")
     server = open_page(field, "a run", Selection(), "127.0.0.1", port)
     try:
-        stage = MeshStage(server, field)
+        display = MeshDisplay(server, field)
         drawn: dict[str, Any] = {}
         monkeypatch.setattr(
             server.scene, "add_mesh_simple", lambda name, vertices, faces, **_: drawn.update(v=vertices, f=faces)
         )
         networks = field.instance(field.latents[0])
-        stage.draw(networks)
+        display.draw(networks)
         assert len(drawn["f"]) > 1
         last = networks.biases[-1]
         with torch.no_grad():
             last.fill_(-0.07)  # a sine of about -1: outside everywhere
             networks.weights[-1].zero_()
-        stage.draw(networks)
+        display.draw(networks)
         assert len(drawn["f"]) == 1 and not drawn["v"].any()
     finally:
         server.stop()
 
 
-def test_a_picture_stands_for_what_has_no_stage_of_its_own(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(STAGES, "image")
+def test_a_picture_stands_for_what_has_no_display_of_its_own(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(DISPLAYS, "image")
     field = small_field("image")
     field.signal = ImageSignal(8, 16)
     server = open_page(field, "a run", Selection(), "127.0.0.1", port)
     try:
-        stage = server._client_connect_cb[0].__self__  # type: ignore[attr-defined]
-        assert isinstance(stage, PictureStage) and stage.first_position(0.5)[2] > stage.first_position(1.0)[2]
+        display = server._client_connect_cb[0].__self__  # type: ignore[attr-defined]
+        assert isinstance(display, PictureDisplay) and display.first_position(0.5)[2] > display.first_position(1.0)[2]
         sent: list[tuple[Any, ...]] = []
         monkeypatch.setattr(server.scene, "add_image", lambda *image, **_: sent.append(image))
         networks = field.instance(field.latents[1])
-        stage.draw(networks)
+        display.draw(networks)
         _, picture, across, up = sent[-1]
         assert (across, up) == (2.0, 1.0) and picture.shape == (256, 512, 3)
         expected = field.signal.picture(networks, 256).numpy()

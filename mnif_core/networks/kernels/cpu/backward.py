@@ -1,6 +1,6 @@
 """The backward pass of instance networks on a CPU, tile by tile: no activation outlives its tile.
 
-Shape letters: s instances (g of a tile), p points (c of a tile), m parts of a tile, q points of a part, d coordinates,
+Shape letters: s instances (g of a tile), p points (c of a tile), b parts of a tile, q points of a part, d coordinates,
 k values, i/o channels; i counts the constant 1 that carries the bias.
 """
 
@@ -18,16 +18,16 @@ class TileBuffers:
     """Room for what the layers of a tile read and give. One object serves all tiles of its size.
 
     Args:
-        layers: weights of every layer `[m, o, i]`.
+        layers: weights of every layer `[b, o, i]`.
         length: q.
         sine_output: whether the last layer has a sine too.
         constant: what the last channel of every input holds.
 
     Attributes:
-        inputs: what each layer reads `[m, i, q]`.
-        outputs: what each layer gives `[m, o, q]`: all but the last channel of the next one's input.
-        sines: of each layer with a sine, what its derivative needs `[m, o, q]`.
-        errors: gradient by what each layer gives `[m, o, q]`.
+        inputs: what each layer reads `[b, i, q]`.
+        outputs: what each layer gives `[b, o, q]`: all but the last channel of the next one's input.
+        sines: of each layer with a sine, what its derivative needs `[b, o, q]`.
+        errors: gradient by what each layer gives `[b, o, q]`.
         wide: of each layer, whether it gives at least as many channels as it reads: the gradient by its weights is
             then summed transposed, its longer side the one that lies in memory, which is faster.
     """
@@ -66,7 +66,7 @@ class Activations(TileBuffers):
         self._factors = self.factors(self.errors)
 
     def forward(self, layers: Sequence[Tensor]) -> None:
-        """Fill inputs, outputs and sines from the first input, for weights `[m, o, i]` of each layer."""
+        """Fill inputs, outputs and sines from the first input, for weights `[b, o, i]` of each layer."""
         for index, (weight, read, output) in enumerate(zip(layers, self.inputs, self.outputs, strict=True)):
             if index < len(self.sines):
                 angle = torch.bmm(weight, read, out=self.sines[index])
@@ -79,11 +79,11 @@ class Activations(TileBuffers):
         """Pull the last of `errors` back, adding what it gives to `found`.
 
         Args:
-            backs: weights without biases, transposed, `[m, i - 1, o]` of each layer.
+            backs: weights without biases, transposed, `[b, i - 1, o]` of each layer.
             found: of the tile's instances.
 
         Returns:
-            The gradient by what the first layer's weights give, `[m, o, q]`.
+            The gradient by what the first layer's weights give, `[b, o, q]`.
         """
         error = self.errors[-1]
         for index in range(len(backs) - 1, -1, -1):
@@ -99,11 +99,11 @@ class WeightGradient:
     """Sums of the gradients by the weights of each part.
 
     Args:
-        layers: weights `[m, o, i]` of each layer.
+        layers: weights `[b, o, i]` of each layer.
         wide: see `TileBuffers`.
 
     Attributes:
-        sums: per layer `[m, i, o]` where it is wide, else `[m, o, i]`.
+        sums: per layer `[b, i, o]` where it is wide, else `[b, o, i]`.
     """
 
     def __init__(self, layers: Sequence[Tensor], wide: Sequence[bool]) -> None:
@@ -118,7 +118,7 @@ class WeightGradient:
 
 
 def without_bias(layers: Sequence[Tensor]) -> list[Tensor]:
-    """Weights `[m, o, i]` as a gradient passes them backwards, `[m, i - 1, o]`."""
+    """Weights `[b, o, i]` as a gradient passes them backwards, `[b, i - 1, o]`."""
     return [weight[..., :-1].transpose(1, 2) for weight in layers]
 
 

@@ -3,7 +3,7 @@
 Points run along the last axis and the last channel of every input is 1, `[s, i + 1, p]`: the bias is then a column of
 the weight, added by the matrix product itself, and its gradient falls out of the weight's. With w0 folded in as well
 a layer is one product and one sine in place.
-Shape letters: s instances, p points, d coordinates, k values, i/o channels.
+Shape letters: s instances, p points, b parts of a tile, q points of a part, d coordinates, k values, i/o channels.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ def evaluate(coordinates: Tensor, folded: Sequence[Tensor], sine_output: bool) -
 
 
 class _Buffers:
-    """Room for one layer of a tile and the next: what is read `[m, i, q]`, and the products `[m, o, q]`."""
+    """Room for one layer of a tile and the next: what is read `[b, i, q]`, and the products `[b, o, q]`."""
 
     def __init__(self, layers: Sequence[Tensor], length: int) -> None:
         shared: dict[tuple[str, int], Tensor] = {}
@@ -66,7 +66,7 @@ class _Buffers:
             read[:, -1] = 1.0
 
     def forward(self, layers: Sequence[Tensor], sine_output: bool) -> None:
-        """The last of `products` for coordinates in `first` and weights `[m, o, i]` of each layer."""
+        """The last of `products` for coordinates in `first` and weights `[b, o, i]` of each layer."""
         for weight, read, product, following in zip(layers, self.reads, self.products, self._next, strict=False):
             torch.sin(torch.bmm(weight, read, out=product), out=following)
         torch.bmm(layers[-1], self.reads[-1], out=self.products[-1])

@@ -3,7 +3,7 @@
 A second-order outer step differentiates the gradient g of an inner step again. It needs u^T dg/dW = H u, the
 derivative of g along u: one forward and one backward pass that carry tangents (Pearlmutter 1994), tile by tile as in
 `backward`, whatever the number of inner steps.
-Shape letters: s instances (g of a tile), p points (c of a tile), m parts of a tile, q points of a part, d coordinates,
+Shape letters: s instances (g of a tile), p points (c of a tile), b parts of a tile, q points of a part, d coordinates,
 k values, i/o channels; i counts the constant 1 that carries the bias.
 """
 
@@ -100,7 +100,7 @@ class _Tangents(TileBuffers):
     """Derivatives along u of what `Activations` holds of the same tile; `sines` has those of the sines' arguments."""
 
     def forward(self, layers: Sequence[Tensor], moving: Sequence[Tensor], activations: Activations) -> None:
-        """Fill inputs and outputs for weights and their tangents, `[m, o, i]` of each layer."""
+        """Fill inputs and outputs for weights and their tangents, `[b, o, i]` of each layer."""
         for index, output in enumerate(self.outputs):
             angle = self.sines[index] if index < len(self.sines) else output
             torch.bmm(moving[index], activations.inputs[index], out=angle)

@@ -1,9 +1,9 @@
 """Instances and points cut into tiles that stay in a CPU's caches, and how a tile lies there.
 
 A tile is some instances and a run of their points. Within it each instance's points are cut again, into parts: a
-buffer is `[m, channels, q]`, one matrix a part, so that one call computes all of them and every core meets the same
+buffer is `[b, channels, q]`, one matrix a part, so that one call computes all of them and every core meets the same
 parts, still in its own cache, in each operation on the tile. Where points do not fill the last part, it is padded.
-Shape letters: s instances (g of a tile), p points (c of a tile), n parts of an instance, m = g n parts of a tile,
+Shape letters: s instances (g of a tile), p points (c of a tile), a parts of an instance, b = g a parts of a tile,
 q points of a part, o/i channels.
 """
 
@@ -25,7 +25,7 @@ class Tiles:
     Attributes:
         groups: runs of instances.
         chunks: runs of points.
-        parts: n, of each instance in a tile.
+        parts: a, of each instance in a tile.
         length: q, points of a part.
     """
 
@@ -35,14 +35,14 @@ class Tiles:
     length: int
 
     def put(self, rows: Tensor, buffer: Tensor) -> None:
-        """Copy points `[g, c, i]` into parts `[m, i, q]`; what they do not fill becomes zero."""
+        """Copy points `[g, c, i]` into parts `[b, i, q]`; what they do not fill becomes zero."""
         missing = self.parts * self.length - rows.shape[1]
         rows = functional.pad(rows, (0, 0, 0, missing)) if missing else rows
         apart = buffer.unflatten(0, (len(rows), self.parts))
         apart.copy_(rows.unflatten(1, (self.parts, self.length)).transpose(2, 3))
 
     def take(self, buffer: Tensor, rows: Tensor) -> Tensor:
-        """Copy parts `[m, i, q]` into points `[g, c, i]`, the reverse of `put`, and return those."""
+        """Copy parts `[b, i, q]` into points `[g, c, i]`, the reverse of `put`, and return those."""
         apart = buffer.unflatten(0, (len(rows), self.parts)).transpose(2, 3)
         if rows.shape[1] == self.parts * self.length:
             rows.unflatten(1, (self.parts, self.length)).copy_(apart)
@@ -50,7 +50,7 @@ class Tiles:
         return rows.copy_(apart.flatten(1, 2)[:, : rows.shape[1]])
 
     def each_part(self, weights: Sequence[Tensor]) -> list[Tensor]:
-        """The weights `[g, o, i]` of a tile's instances for each of its parts `[m, o, i]`: views where they can be."""
+        """The weights `[g, o, i]` of a tile's instances for each of its parts `[b, o, i]`: views where they can be."""
         return [weight.unsqueeze(1).expand(-1, self.parts, -1, -1).flatten(0, 1) for weight in weights]
 
 

@@ -17,7 +17,7 @@ import triton
 import triton.language as tl
 from triton.language.extra import libdevice
 
-FULL_TURN = tl.constexpr(6.283185307179586)
+FULL_TURN = tl.constexpr(6.283185307179586)  # radians
 ROUND = tl.constexpr(12582912.0)  # 1.5 * 2^23: adding and subtracting it rounds to the nearest whole number
 OUTPUT_COLUMNS = tl.constexpr(16)  # the smallest tile of a matrix product; values are padded to it
 

@@ -101,7 +101,7 @@ def test_a_point_does_not_depend_on_the_others(device: torch.device) -> None:
     others[:, 10:33] = x[:, 10:33]
     assert torch.equal(fused_values(others, weights, biases, W0, "none")[:, 10:33], values[:, 10:33])
     # the interpreter multiplies by numpy, which on some processors rounds a row by its place in the tile
-    rounding = {"rtol": 0.0, "atol": 0.0 if device.type == "cuda" else 1e-7}
+    rounding: dict[str, Any] = {"rtol": 0.0, "atol": 0.0 if device.type == "cuda" else 1e-7}
     part = fused_values(x[:, 10:33], weights, biases, W0, "none")
     torch.testing.assert_close(part, values[:, 10:33], **rounding)
     second = fused_values(x[1:], [w[1:] for w in weights], [b[1:] for b in biases], W0, "none")

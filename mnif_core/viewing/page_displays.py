@@ -1,4 +1,4 @@
-"""How a page of our own shows an instance: as a mesh or as a picture; what is drawn anew all along: `live_stages`."""
+"""How a page of our own shows an instance: as a mesh or as a picture; what is drawn anew all along: `live_displays`."""
 
 import math
 import threading
@@ -15,16 +15,16 @@ from mnif_core.signals.solid_pictures import SHAPE_COLOUR
 from mnif_core.signals.voxels import VoxelSignal
 from mnif_core.viewing.selection import NONE_FITTED, Fitted, Selection, networks_of
 
-FOV = 0.7  # vertical, radians
+FOV = 0.7  # radians, vertical
 MARGIN = 1.08  # of the window, over the picture that it shows at first
 DIRECTION = np.array([0.69, -0.57, 0.44])  # from the origin to the first camera, of length 1
-PICTURE_ROWS = 256  # at first
+PICTURE_ROWS = 256  # pixels, at first
 FACING = "Wheel to zoom, drag with the right button to shift, drag to tilt."
 
 Position = tuple[float, float, float]
 
 
-class PageStage:
+class PageDisplay:
     """A saved field on a page: see `Display`. Subclasses say what an instance looks like."""
 
     moving = "Drag to turn, drag with the right button to shift, wheel to zoom."
@@ -81,7 +81,7 @@ class PageStage:
         client.camera.fov = FOV
 
 
-class MeshStage(PageStage):
+class MeshDisplay(PageDisplay):
     """Solids: a mesh that the browser draws itself."""
 
     def __init__(self, server: viser.ViserServer, field: GenerativeField, fitted: Fitted = NONE_FITTED) -> None:
@@ -92,7 +92,7 @@ class MeshStage(PageStage):
         self._changing = threading.Lock()
 
     def draw(self, networks: InstanceNetworks) -> None:
-        """See `PageStage`. A solid with nothing inside leaves a note instead."""
+        """See `PageDisplay`. A solid with nothing inside leaves a note instead."""
         with self._changing:
             self._networks = networks
             mesh = self._signal.meshes(networks, self._cells)[0]
@@ -107,7 +107,7 @@ class MeshStage(PageStage):
             )
 
     def add_controls(self) -> None:
-        """See `PageStage`."""
+        """See `PageDisplay`."""
         highest = max(256, self._cells)
         cells = self._server.gui.add_slider(
             "Resolution", 8, highest, 8, self._cells, hint="Cells along each side of the cube: more is finer and slower"
@@ -121,12 +121,12 @@ class MeshStage(PageStage):
         cells.on_update(refine)
 
     def first_position(self, aspect: float) -> Position:
-        """See `PageStage`."""
+        """See `PageDisplay`."""
         x, y, z = 2.2 * DIRECTION
         return float(x), float(y), float(z)
 
 
-class PictureStage(PageStage):
+class PictureDisplay(PageDisplay):
     """Instances of any kind, each by its picture: it stands upright in the plane z = 0, and its longer side is 2."""
 
     moving = FACING
@@ -139,7 +139,7 @@ class PictureStage(PageStage):
         self._changing = threading.Lock()
 
     def draw(self, networks: InstanceNetworks) -> None:
-        """See `PageStage`."""
+        """See `PageDisplay`."""
         with self._changing:
             self._networks = networks
             picture = (self._field.signal.picture(networks, self._rows) * 255).round().byte().cpu().numpy()
@@ -151,7 +151,7 @@ class PictureStage(PageStage):
             )
 
     def add_controls(self) -> None:
-        """See `PageStage`."""
+        """See `PageDisplay`."""
         rows = self._server.gui.add_slider(
             "Resolution", 16, 1440, 16, self._rows, hint="Rows of the picture, in pixels"
         )
@@ -164,7 +164,7 @@ class PictureStage(PageStage):
         rows.on_update(refine)
 
     def first_position(self, aspect: float) -> Position:
-        """See `PageStage`."""
+        """See `PageDisplay`."""
         return facing(1.0, 1.0, aspect)
 
 

@@ -15,14 +15,14 @@ from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.signals.images import ImageSignal
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.viewing.live_view import JPEG_QUALITY, BrowserCamera, LiveView, Paint
-from mnif_core.viewing.page_stages import DIRECTION, FACING, PageStage, Position, facing
+from mnif_core.viewing.page_displays import DIRECTION, FACING, PageDisplay, Position, facing
 from mnif_core.viewing.selection import NONE_FITTED, Fitted
 
 BACK = 1.45  # times as far as the data's cameras stand
-AROUND = 0.94  # grey around an image
+AROUND = 0.94  # grey in [0, 1] around an image
 
 
-class LiveStage(PageStage):
+class LiveDisplay(PageDisplay):
     """Every browser's picture is computed from its own camera, at any resolution; subclasses say what rays see."""
 
     rows: int
@@ -38,7 +38,7 @@ class LiveStage(PageStage):
         server.on_client_disconnect(self._remove_view)
 
     def draw(self, networks: InstanceNetworks) -> None:
-        """See `PageStage`."""
+        """See `PageDisplay`."""
         paint = self.painter(networks)
         with self._changing:
             self._paint = paint
@@ -50,7 +50,7 @@ class LiveStage(PageStage):
         raise NotImplementedError
 
     def add_controls(self) -> None:
-        """See `PageStage`."""
+        """See `PageDisplay`."""
         rows = self._server.gui.add_slider(
             "Resolution", 64, 1440, 16, self._rows, hint="Rows of the picture while the camera rests, in pixels"
         )
@@ -82,7 +82,7 @@ class LiveStage(PageStage):
             view.close()
 
 
-class ImageStage(LiveStage):
+class ImageDisplay(LiveDisplay):
     """An image in the plane z = 0."""
 
     moving = FACING
@@ -90,25 +90,25 @@ class ImageStage(LiveStage):
     rows = 720
 
     def painter(self, networks: InstanceNetworks) -> Paint:
-        """See `LiveStage`."""
+        """See `LiveDisplay`."""
         return image_painter(ImageSignal.of(self._field.signal), networks)
 
     def first_position(self, aspect: float) -> Position:
-        """See `PageStage`."""
+        """See `PageDisplay`."""
         return facing(*half_sides(ImageSignal.of(self._field.signal)), aspect)
 
 
-class SceneStage(LiveStage):
+class SceneDisplay(LiveDisplay):
     """A scene around the origin, z up."""
 
     rows = 256
 
     def painter(self, networks: InstanceNetworks) -> Paint:
-        """See `LiveStage`."""
+        """See `LiveDisplay`."""
         return scene_painter(SceneSignal.of(self._field.signal), networks)
 
     def first_position(self, aspect: float) -> Position:
-        """See `PageStage`."""
+        """See `PageDisplay`."""
         x, y, z = BACK * SceneSignal.of(self._field.signal).camera_distance * DIRECTION
         return float(x), float(y), float(z)
 
