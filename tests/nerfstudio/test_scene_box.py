@@ -93,7 +93,8 @@ def test_a_plain_background_of_another_colour(cars: Path, tmp_path: Path, monkey
         target.write_bytes(file.read_bytes())
     manager = manager_of(tmp_path / "set", tmp_path / "cache", monkeypatch)
     store = manager.store
-    np.testing.assert_allclose(store.box, white.box, atol=0.03)
+    assert store.box is not None and white.box is not None
+    np.testing.assert_allclose(np.array(store.box), np.array(white.box), atol=0.03)
     assert len(store.foreground) == pytest.approx(len(white.foreground), rel=0.01)  # some paint is like it
     views = manager.train_dataparser_outputs.metadata["views"]
     assert views["background"] == pytest.approx([channel / 255 for channel in grey])

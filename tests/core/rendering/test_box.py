@@ -30,7 +30,8 @@ def field_of(signal: SceneSignal, scenes: int = 2) -> tuple[MixtureSiren, Tensor
 
 def test_depths_are_nerfaccs() -> None:
     origins, directions = (part.float() for part in some_rays())
-    enter, leave = crossed(*torch.tensor(BOX), origins, directions)
+    low, high = torch.tensor(BOX)
+    enter, leave = crossed(low, high, origins, directions)
     # what nerfacc gives out needs a GPU, this reference of theirs none
     near, far, hits = _ray_aabb_intersect(origins, directions, torch.tensor(BOX).flatten()[None], near_plane=0.0)
     hits = hits[:, 0]
