@@ -9,6 +9,7 @@ from rich.table import Table
 from mnif_core.errors import ConfigError
 from mnif_core.evaluation.efficiency import table
 from mnif_core.evaluation.evaluation import CLOSEST_PICTURES, EvaluationConfig, evaluate
+from mnif_core.evaluation.metrics.classes import PENALTY
 from mnif_core.evaluation.metrics.extractors import inception_extractor, offline_extractor
 from mnif_core.evaluation.subjects import read_subject
 from mnif_core.extras import require
@@ -40,6 +41,8 @@ def evaluate_run(
             shown.add_row(f"  {name}", f"{value:.5g}" if isinstance(value, float) else str(value))
     Console(width=None if Console().is_terminal else 120).print(shown)
     print(f"features: {extractor.name}, {extractor.preprocessing}")
+    if any(name.startswith("class") for values in figures.values() for name in values):
+        print(f"classes: a linear classifier of real training images' features, trained with penalty {PENALTY:g}")
     pictures = [str(folder / name) for name in CLOSEST_PICTURES if (folder / name).exists()]
     print(" | ".join([str(folder / "evaluation.json"), *pictures]), flush=True)
 
