@@ -68,9 +68,9 @@ def test_splits_and_figures(run: Path) -> None:
     assert unseen["scenes"].startswith("2 of 4") and 20 < unseen["PSNR"] < train["PSNR"]
     assert figures["generation"]["against"] == "24 of 24 views of 4 test scenes"
     assert figures["generation"]["samples"] == 24, "no more than there are views"
-    assert train["sharpness"] == pytest.approx(1.0, abs=0.05), "rounding adds a little"
-    assert held_out["sharpness"] == pytest.approx(1.0, abs=0.05)
-    assert unseen["sharpness"] > 0 and figures["generation"]["sharpness"] > 0
+    for split in (train, held_out):
+        assert 0.7 < split["sharpness"] < 1.0, "the data's rounding to 8 bits is grain that smooth pictures lack"
+    assert 0 < unseen["sharpness"] < held_out["sharpness"] and figures["generation"]["sharpness"] > 0
     assert [figures[name]["each"] for name in (REAL, RECONSTRUCTIONS, SAMPLES, NOISE)] == 4 * [12]
     distance = "kernel distance (efficientnet-lite0)"
     assert figures[REAL][distance] < figures[NOISE][distance] > figures[SAMPLES][distance]
