@@ -12,12 +12,18 @@ from mnif_core.evaluation.evaluation_config import EvaluationConfig
 
 @dataclass
 class Evaluate:
-    """The paper's row of figures: reconstruction of training and test data, generation, memorisation."""
+    """The paper's row of figures: reconstruction of training and test data, generation, memorisation.
+
+    What is shown is judged too, with real instances beside: images by a linear classifier of the data's classes,
+    solids by whether they are one piece, scenes by their sharpness (1: as real views). Groups with "each" compare
+    equally many.
+    """
 
     run: Positional[Path]
     """A run's folder, or the field folder in it."""
     data: Path | None = None
-    """The data that the run was trained on. None: the demo set."""
+    """The data that the run was trained on. None: the demo set. Classes of images are those of a labels.csv in the
+    folder or beside the file (columns name and label), of "label", "labels" or "y" in an .npz, or of sub-folders."""
     test_data: Path | None = None
     """Test instances that lie apart. None: those of --data that the run held out, or the test split of scenes."""
     inception: Path | None = None
@@ -35,6 +41,7 @@ class Evaluate:
     def run_command(self) -> None:
         """Do it."""
         from mnif_core.evaluation.evaluation import evaluate
+        from mnif_core.evaluation.metrics.classes import PENALTY
         from mnif_core.evaluation.metrics.extractors import inception_extractor, offline_extractor
         from mnif_core.evaluation.subjects import read_subject
 
@@ -49,6 +56,8 @@ class Evaluate:
             print("this field has no prior: there is nothing to say of samples")
         print_figures(found.figures, f"{len(run.latents)} training instances")
         print(f"features: {extractor.name}, {extractor.preprocessing}")
+        if any(name.startswith("class") for values in found.figures.values() for name in values):
+            print(f"classes: a linear classifier of real training images' features, trained with penalty {PENALTY:g}")
         print(" | ".join(map(str, [folder / "evaluation.json", *found.pictures])), flush=True)
 
 

@@ -39,6 +39,21 @@ def read_array(path: Path, key: str) -> NDArray[Any]:
         raise DataError(f"{path}: not a whole array file ({reason}); save it anew") from error
 
 
+def array_names(path: Path) -> list[str]:
+    """Names of the arrays in an `.npz` file; none of any other.
+
+    Raises:
+        DataError: a damaged one.
+    """
+    if path.suffix.lower() != ".npz" or not zipfile.is_zipfile(path):
+        return []
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist()]
+    except (OSError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: not a whole array file ({error}); save it anew") from error
+
+
 def _member(path: Path, key: str) -> NDArray[Any]:
     """The array `key`, or the only one, of an archive."""
     with zipfile.ZipFile(path) as archive:

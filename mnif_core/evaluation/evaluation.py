@@ -3,7 +3,7 @@
 Decoded instances are never held, only what is computed from them. What is evaluated on training data says so.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -14,11 +14,13 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 from mnif_core.errors import ConfigError
 from mnif_core.evaluation.evaluation_config import EvaluationConfig
 from mnif_core.evaluation.metrics.extractors import Extractor
-from mnif_core.evaluation.metrics.fidelity import frechet_distance, kernel_distance, manifold
+from mnif_core.evaluation.metrics.fidelity import frechet_distance, manifold
+from mnif_core.evaluation.metrics.kernel_distance import FEWEST, kernel_distance
 from mnif_core.evaluation.results import Figures, Results, digest
 from mnif_core.generative_field import GenerativeField
 from mnif_core.latents.novelty import distances, nearest, sample_novelty
 from mnif_core.sheets import arrange, beside, save_png, tiles
+from mnif_core.spread import spread_indices
 
 CHUNK = 64  # instances decoded at once: bounds memory
 DRAWN = 4096  # latents drawn at once: bounds memory
@@ -27,6 +29,7 @@ SEED_STEP = 1_000_003  # between the seeds of what is drawn at once; torch's gen
 FEW = 64  # samples to draw at least: fewer say little, however few instances there are to compare with
 CLOSEST = 16  # pairs of sample and training instance on a picture
 REAL = "yardstick, real against real"
+RECONSTRUCTIONS = "yardstick, reconstructions against real"
 SAMPLES = "yardstick, samples against real"
 NOISE = "yardstick, noise against real"
 
@@ -131,12 +134,12 @@ def structural_similarity(made: Tensor, real: Tensor) -> Tensor:
 
 
 def reconstruction_fidelity(extractor: Extractor, real: Tensor, made: Tensor) -> dict[str, float]:
-    """rFID, rPrecision and rRecall of features `[n, f]`; they need more than 3 instances."""
+    """rFID, rKID, rPrecision and rRecall of features `[n, f]`; they need more than 3 instances."""
     if len(real) <= NEIGHBOURS:
         return {}
     found = manifold(real, made, NEIGHBOURS)
     return {
-        f"r{extractor.frechet_name}": frechet_distance(real, made),
+        **{f"r{name}": value for name, value in picture_distances(extractor, real, made).items()},
         "rPrecision": found.precision,
         "rRecall": found.recall,
     }
@@ -158,27 +161,38 @@ def generation_fidelity(extractor: Extractor, real: Tensor, made: Tensor) -> dic
 
 
 def picture_distances(extractor: Extractor, real: Tensor, made: Tensor) -> dict[str, float]:
-    """FID and KID of features, called so only where they are of the network that FID is defined with."""
+    """FID, and KID with its standard error, called so only for features of the network that FID is defined with."""
+    found = kernel_distance(real, made)
     kernel = "KID" if extractor.is_inception else f"kernel distance ({extractor.name})"
     return {
         extractor.frechet_name: frechet_distance(real, made),
-        kernel: kernel_distance(real, made)[0],
+        kernel: found.value,
+        f"{kernel}, standard error": found.standard_error,
     }
 
 
-def yardstick(extractor: Extractor, real: Tensor, other: Tensor, samples: Tensor, noise: Tensor) -> Figures:
-    """Distances from `real` features to `other` real ones, to samples' and to noise's, all of one number.
+def yardstick(extractor: Extractor, real: Tensor, others: Mapping[str, Tensor]) -> Figures:
+    """Distances from `real` features `[n, f]` to those of other sets, all of one number: the smallest set's.
 
     Distances depend on numbers: only here do they say how far samples are from what cannot be bettered.
+
+    Args:
+        extractor: of the features.
+        real: features that none of the others has in it.
+        others: group of figures -> features: of other real pictures, of reconstructions, of samples, of noise.
     """
-    count = min(len(real), len(other), len(samples), len(noise))
-    if count < 2:
+    count = min(len(real), *map(len, others.values()))
+    if count < FEWEST:
         return {}
-    sets = {REAL: other, SAMPLES: samples, NOISE: noise}
     return {
-        name: {"each": count, **picture_distances(extractor, real[:count], features[:count])}
-        for name, features in sets.items()
+        name: {"each": count, **picture_distances(extractor, some(real, count), some(features, count))}
+        for name, features in others.items()
     }
+
+
+def some(features: Tensor, count: int) -> Tensor:
+    """`count` rows of `[n, f]`, evenly spread, so that none of the kinds that data are sorted by is left out."""
+    return features[spread_indices(len(features), count).to(features.device)]
 
 
 CLOSEST_PICTURES = ("closest-in-latents.png", "closest-in-features.png")

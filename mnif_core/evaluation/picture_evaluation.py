@@ -13,6 +13,10 @@ from mnif_core.errors import DataError
 from mnif_core.evaluation.evaluation import (
     CHUNK,
     FEW,
+    NOISE,
+    REAL,
+    RECONSTRUCTIONS,
+    SAMPLES,
     generation_fidelity,
     memorisation,
     noise_pictures,
@@ -45,8 +49,10 @@ class PictureSubject:
         self.splits = list(parts)
         self.samples = max(FEW, len(parts["train"].names))
         self._plural = f"{field.signal.noun}s"
-        self._real_features = cache(self._compute_real_features)
-        self._sample_features = cache(self._compute_sample_features)
+        self.latents = cache(self._compute_latents)
+        self.real_features = cache(self._compute_real_features)
+        self.reconstructed = cache(self._compute_reconstructed)
+        self.sample_features = cache(self._compute_sample_features)
 
     def data(self) -> Iterator[Tensor | str]:
         """See `Subject.data`."""
@@ -54,9 +60,45 @@ class PictureSubject:
 
     def reconstruction(self, split: str) -> dict[str, Any]:
         """See `Subject.reconstruction`."""
-        observations = self.parts[split]
-        latents = latents_of(self.field, split, observations)
-        reached = scores(self.field, observations, latents)
+        reached = scores(self.field, self.parts[split], self.latents(split))
+        features, similarity = self.reconstructed(split)
+        return {
+            "instances": len(reached),
+            **self.score_figures(reached),
+            "SSIM": similarity,
+            **reconstruction_fidelity(self.extractor, self.real_features(split), features),
+        }
+
+    def score_figures(self, reached: Tensor) -> dict[str, float]:
+        """What the signal's score of each instance `[n]` says."""
+        return {self.field.signal.score_name: float(reached.mean())}
+
+    def generation(self, latents: Tensor) -> Figures:
+        """See `Subject.generation`."""
+        real, samples = self.real_features("train"), self.sample_features(latents)
+        reconstructions, _ = self.reconstructed("train")
+        count = min(len(real) // 2, len(samples))
+        height, width = self._training_pictures(torch.tensor([0])).shape[1:3]
+        noise = self.extractor.features(noise_pictures(count, height, width), count, "pictures of noise")
+        # no picture of one half is compared with its own reconstruction
+        others = {REAL: real[1::2], RECONSTRUCTIONS: reconstructions[1::2], SAMPLES: samples, NOISE: noise}
+        figures = {"against": f"{len(real)} train {self._plural}", "samples": len(latents)}
+        return {
+            "generation": figures | generation_fidelity(self.extractor, real, samples),
+            **yardstick(self.extractor, real[0::2], others),
+        }
+
+    def memorisation(self, latents: Tensor, folder: Path) -> dict[str, Any]:
+        """See `Subject.memorisation`."""
+        features = self.sample_features(latents), self.real_features("train")
+        return memorisation(self.field, latents, features, self._training_pictures, folder)
+
+    def _compute_latents(self, split: str) -> Tensor:
+        return latents_of(self.field, split, self.parts[split])
+
+    def _compute_reconstructed(self, split: str) -> tuple[Tensor, float]:
+        """Features `[n, f]` of a split's reconstructions, and their mean SSIM."""
+        observations, latents = self.parts[split], self.latents(split)
         similarities = []
 
         def made() -> Iterator[Tensor]:
@@ -66,34 +108,7 @@ class PictureSubject:
                 yield pictures
 
         features = self.extractor.features(made(), len(latents), f"{split} reconstructions")
-        return {
-            "instances": len(reached),
-            **self.score_figures(reached),
-            "SSIM": float(torch.cat(similarities).mean()),
-            **reconstruction_fidelity(self.extractor, self._real_features(split), features),
-        }
-
-    def score_figures(self, reached: Tensor) -> dict[str, float]:
-        """What the signal's score of each instance `[n]` says."""
-        return {self.field.signal.score_name: float(reached.mean())}
-
-    def generation(self, latents: Tensor) -> Figures:
-        """See `Subject.generation`."""
-        real, samples = self._real_features("train"), self._sample_features(latents)
-        halves = real[0::2], real[1::2]
-        count = min(len(halves[1]), len(samples))
-        height, width = self._training_pictures(torch.tensor([0])).shape[1:3]
-        noise = self.extractor.features(noise_pictures(count, height, width), count, "pictures of noise")
-        figures = {"against": f"{len(real)} train {self._plural}", "samples": len(latents)}
-        return {
-            "generation": figures | generation_fidelity(self.extractor, real, samples),
-            **yardstick(self.extractor, *halves, samples, noise),
-        }
-
-    def memorisation(self, latents: Tensor, folder: Path) -> dict[str, Any]:
-        """See `Subject.memorisation`."""
-        features = self._sample_features(latents), self._real_features("train")
-        return memorisation(self.field, latents, features, self._training_pictures, folder)
+        return features, float(torch.cat(similarities).mean())
 
     def _compute_real_features(self, split: str) -> Tensor:
         observations = self.parts[split]

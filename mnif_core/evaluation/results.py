@@ -12,7 +12,7 @@ from mnif_core.files.atomic import write_json
 from mnif_core.files.stored_config import parse_json
 from mnif_core.generative_field import GenerativeField
 
-VERSION = 1
+VERSION = 2
 """Raise it whenever a figure is computed in another way: older ones are then computed again."""
 
 Figures = dict[str, dict[str, Any]]

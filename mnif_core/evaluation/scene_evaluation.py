@@ -12,6 +12,10 @@ from mnif_core.data.instances import Instance, read_instance
 from mnif_core.data.scene_folders import split_views
 from mnif_core.evaluation.evaluation import (
     FEW,
+    NOISE,
+    REAL,
+    RECONSTRUCTIONS,
+    SAMPLES,
     generation_fidelity,
     memorisation,
     noise_pictures,
@@ -21,6 +25,7 @@ from mnif_core.evaluation.evaluation import (
 )
 from mnif_core.evaluation.evaluation_config import EvaluationConfig
 from mnif_core.evaluation.metrics.extractors import Extractor
+from mnif_core.evaluation.metrics.sharpness import fine_power, power_ratio
 from mnif_core.evaluation.results import Figures
 from mnif_core.generative_field import GenerativeField
 from mnif_core.sheets import tiles
@@ -96,21 +101,33 @@ class SceneSubject:
         views, total = self._reference_views()
         # samples take turns in the order of the views, so that each is seen by one scene's cameras
         turns = torch.arange(len(views)) * len(latents) // len(views)
-        real = self.extractor.features(self._real(self.reference, views), len(views), "real views")
-        made = self._made(self.reference, views, latents[turns.to(latents.device)])
+        powers: tuple[list[Tensor], list[Tensor]] = ([], [])
+        real = weighed(self._real(self.reference, views), powers[0])
+        made = weighed(self._made(self.reference, views, latents[turns.to(latents.device)]), powers[1])
+        real_features = self.extractor.features(real, len(views), "real views")
         samples = self.extractor.features(made, len(views), "samples' views")
         # halves have no scene in common
         even = torch.tensor([view.scene % 2 == 0 for view in views])
         count = min(int(even.sum()), int((~even).sum()))
         height, width = self.reference[0].height, self.reference[0].width
         noise = self.extractor.features(noise_pictures(count, height, width), count, "pictures of noise")
+        fitted = self._fitted_features([view for view in views if view.scene % 2 == 1])
+        others = {REAL: real_features[~even], RECONSTRUCTIONS: fitted, SAMPLES: samples[even], NOISE: noise}
         against = "test" if self.unseen else "train"
         figures = {
             "against": f"{len(views)} of {total} views of {len(self.reference)} {against} scenes",
             "samples": len(turns.unique()),
+            "sharpness": power_ratio(torch.cat(powers[1]), torch.cat(powers[0])),
         }
-        found: Figures = {"generation": figures | generation_fidelity(self.extractor, real, samples)}
-        return found | yardstick(self.extractor, real[even], real[~even], samples[even], noise)
+        found: Figures = {"generation": figures | generation_fidelity(self.extractor, real_features, samples)}
+        return found | yardstick(self.extractor, real_features[even], others)
+
+    def _fitted_features(self, views: list[View]) -> Tensor:
+        """Of training scenes as fitted, seen by the cameras of `views`: the views' own, or all in turns."""
+        turns = torch.arange(len(views)) * len(self.field.latents) // max(1, len(views))
+        scenes = turns if self.unseen else torch.tensor([view.scene for view in views], dtype=torch.long)
+        made = self._made(self.reference, views, self.field.latents[scenes.to(self.field.latents.device)])
+        return self.extractor.features(made, len(views), "training scenes as fitted")
 
     def memorisation(self, latents: Tensor, folder: Path) -> dict[str, Any]:
         """See `Subject.memorisation`; features are of one view by the same camera, of training scenes as fitted."""
@@ -156,12 +173,14 @@ class SceneSubject:
 
     def _compared(self, pairs: Iterator[tuple[Tensor, Tensor]], count: int, what: str, total: int) -> dict[str, Any]:
         """Figures of batches of real and made views."""
-        errors, similarities, real_features = [], [], []
+        errors, similarities, real_features, powers, real_powers = [], [], [], [], []
 
         def made() -> Iterator[Tensor]:
             for real, views in pairs:
                 errors.append((views - real).square().mean((1, 2, 3)))
                 similarities.append(structural_similarity(views, real))
+                powers.append(fine_power(views).cpu())
+                real_powers.append(fine_power(real).cpu())
                 real_features.append(self.extractor.apply(real.permute(0, 3, 1, 2)).cpu())
                 yield views
 
@@ -172,6 +191,7 @@ class SceneSubject:
             "MSE": float(squared.mean()),
             "PSNR": float((-10 * squared.clamp(min=1e-8).log10()).mean()),
             "SSIM": float(torch.cat(similarities).mean()),
+            "sharpness": power_ratio(torch.cat(powers), torch.cat(real_powers)),
             **reconstruction_fidelity(self.extractor, torch.cat(real_features), features),
         }
 
@@ -193,6 +213,13 @@ class SceneSubject:
                     self.field.render(latents[start + offset], camera, intrinsics, one.height, one.width)[0].cpu()
                 )
             yield torch.stack(pictures)
+
+
+def weighed(pictures: Iterator[Tensor], powers: list[Tensor]) -> Iterator[Tensor]:
+    """Batches `[b, height, width, 3]` as they come; `powers` gets the fine detail of each picture (`fine_power`)."""
+    for batch in pictures:
+        powers.append(fine_power(batch).cpu())
+        yield batch
 
 
 def spread(items: Sequence[Any], limit: int) -> list[Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mnif_core.data.demo.car_scenes import default_demo_root, make_demo_cars, make_demo_test_cars
+from mnif_core.data.labels import read_labels
 from mnif_core.errors import ConfigError
 from mnif_core.evaluation.evaluation import Subject
 from mnif_core.evaluation.evaluation_config import EvaluationConfig
@@ -15,6 +16,8 @@ from mnif_core.evaluation.scene_evaluation import SceneSubject
 from mnif_core.evaluation.splits import Split, scene_splits, splits
 from mnif_core.evaluation.voxel_evaluation import VoxelSubject
 from mnif_core.generative_field import GenerativeField
+from mnif_core.signals.images import ImageObservations
+from mnif_core.signals.observations import Observations
 from mnif_core.unseen.reconstruction import load_observations
 
 
@@ -50,8 +53,16 @@ def _by_points(
     extractor: Extractor,
     skip_bad: bool,
 ) -> Subject:
-    test = None if test_data is None else load_observations(field, test_data, skip_bad)
-    return subject_of(field, splits(field.names, load_observations(field, data, skip_bad), test), extractor)
+    test = None if test_data is None else _labelled(load_observations(field, test_data, skip_bad), test_data)
+    own = _labelled(load_observations(field, data, skip_bad), data)
+    return subject_of(field, splits(field.names, own, test), extractor)
+
+
+def _labelled(observations: Observations, data: Path | None) -> Observations:
+    """With the classes that the data name, where figures of the kind ask for them."""
+    if not isinstance(observations, ImageObservations):
+        return observations
+    return observations.labelled(read_labels(data, observations.names))
 
 
 def _by_views(

@@ -1,9 +1,10 @@
 """Figures of a field of solids: Table 2 of the paper."""
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from rich.progress import track
 from torch import Tensor
 
 from mnif_core.evaluation.evaluation import CHUNK, FEW, NOISE, REAL, SAMPLES, memorisation
+from mnif_core.evaluation.metrics.connectivity import connectivity, largest_share
 from mnif_core.evaluation.metrics.extractors import Extractor
 from mnif_core.evaluation.metrics.shapes import POINTS, shape_scores
 from mnif_core.evaluation.picture_evaluation import latents_of, observed
@@ -20,10 +22,33 @@ from mnif_core.evaluation.results import Figures
 from mnif_core.generative_field import GenerativeField
 from mnif_core.sheets import tiles
 from mnif_core.signals.voxels import VoxelObservations, grid_mesh
-from mnif_core.unseen.reconstruction import grid_iou, scores
+from mnif_core.spread import spread_indices
+from mnif_core.unseen.reconstruction import GRIDS, overlap, scores
 
 DECODED = 4  # grids decoded at once: bounds memory
+REAL_PIECES = "pieces, real"
+RECONSTRUCTED_PIECES = "pieces, their reconstructions"
+SAMPLE_PIECES = "pieces, samples"
 YARDSTICK = 32  # shapes of each kind: Chamfer distances take milliseconds a pair
+
+
+class Grids(NamedTuple):
+    """What whole grids of a split tell.
+
+    Attributes:
+        made: share of the largest piece of each reconstruction.
+        real: of each of the data's own; empty where the data know points only.
+        overlaps: of the two, a part `[s]` after the other.
+    """
+
+    made: list[float]
+    real: list[float]
+    overlaps: list[Tensor]
+
+    @property
+    def iou(self) -> float | None:
+        """Mean over the split; none where the data know points only."""
+        return float(torch.cat(self.overlaps).mean()) if self.overlaps else None
 
 
 class VoxelSubject:
@@ -43,6 +68,8 @@ class VoxelSubject:
         self.splits = list(parts)
         self.against = "test" if "test" in parts else "train"
         self.samples = max(FEW, len(parts[self.against].names))
+        self.latents = cache(self._compute_latents)
+        self.grids = cache(self._compute_grids)
 
     def data(self) -> Iterator[Tensor | str]:
         """See `Subject.data`."""
@@ -52,7 +79,7 @@ class VoxelSubject:
     def reconstruction(self, split: str) -> dict[str, Any]:
         """See `Subject.reconstruction`."""
         observations, field = self.parts[split], self.field
-        latents = latents_of(field, split, observations)
+        latents, grids = self.latents(split), self.grids(split)
         errors = []
         chunks = torch.arange(len(latents)).split(CHUNK)
         for index in track(chunks, f"Points, {split}", total=len(chunks), transient=True):
@@ -66,7 +93,9 @@ class VoxelSubject:
             "MSE": float(squared.mean()),
             "PSNR": float((-10 * squared.clamp(min=1e-8).log10()).mean()),
             "IoU near surfaces": float(scores(field, observations, latents).mean()),
-            "IoU of grids": grid_iou(field, observations, latents),
+            "IoU of grids": grids.iou,
+            **connectivity(grids.made),
+            **({f"{name}, real": share for name, share in connectivity(grids.real).items()} if grids.real else {}),
         }
 
     def generation(self, latents: Tensor) -> Figures:
@@ -74,7 +103,8 @@ class VoxelSubject:
         references = self._true_clouds(self.parts[self.against])
         if references is None:
             return {"generation": {"against": "nothing: the data know no whole grids"}}
-        made = clouds(self._grids(latents), len(latents), "samples")
+        pieces: list[float] = []
+        made = clouds(self._grids(latents, pieces), len(latents), "samples")
         count = min(len(references), len(made))
         figures: dict[str, Any] = {
             "against": f"{count} of {len(references)} {self.against} shapes",
@@ -82,19 +112,17 @@ class VoxelSubject:
             "empty samples": f"{len(latents) - len(made)} of {len(latents)}",
         }
         figures |= shape_figures(references[:count], made[:count]) if count else {}
+        groups = {"generation": figures, **self._pieces(pieces)}
         train = self.parts["train"]
         count = min(YARDSTICK, len(train.names) // 2, len(made))
         if count == 0:
-            return {"generation": figures}
+            return groups
         real = self._true_clouds(train.subset(range(2 * count)))
         assert real is not None
         noise = torch.rand(count, POINTS, 3, generator=torch.Generator().manual_seed(0)) - 0.5
         sets = {REAL: real[1::2], SAMPLES: made[:count], NOISE: noise}
         against = {"against": f"{count} train shapes", "each": count}
-        return {
-            "generation": figures,
-            **{name: against | shape_figures(real[0::2], shapes) for name, shapes in sets.items()},
-        }
+        return groups | {name: against | shape_figures(real[0::2], shapes) for name, shapes in sets.items()}
 
     def memorisation(self, latents: Tensor, folder: Path) -> dict[str, Any]:
         """See `Subject.memorisation`."""
@@ -105,9 +133,38 @@ class VoxelSubject:
         theirs = self.extractor.features(pictures, len(train), "training shapes")
         return memorisation(self.field, latents, (ours, theirs), self._training_pictures, folder)
 
-    def _grids(self, latents: Tensor) -> Iterator[NDArray[np.float32]]:
+    def _pieces(self, samples: list[float]) -> Figures:
+        """Whether real shapes, their reconstructions and samples hang together, of equally many each."""
+        grids = self.grids(self.against)
+        sets = {REAL_PIECES: grids.real, RECONSTRUCTED_PIECES: grids.made, SAMPLE_PIECES: samples}
+        count = min(map(len, sets.values()))
+        chosen = {
+            name: [shares[index] for index in spread_indices(len(shares), count).tolist()]
+            for name, shares in sets.items()
+        }
+        return {name: {"each": count, **connectivity(shares)} for name, shares in chosen.items()}
+
+    def _compute_latents(self, split: str) -> Tensor:
+        return latents_of(self.field, split, self.parts[split])
+
+    def _compute_grids(self, split: str) -> Grids:
+        observations, latents = self.parts[split], self.latents(split)
+        found = Grids([], [], [])
+        chunks = torch.arange(len(latents)).split(GRIDS)
+        for index in track(chunks, f"Grids, {split}", total=len(chunks), transient=True):
+            ours, theirs = self.field.decode(latents[index]).cpu() > 0.5, observations.grids(index)
+            found.made.extend(largest_share(grid.numpy()) for grid in ours)
+            if theirs is not None:
+                found.real.extend(largest_share(grid.numpy()) for grid in theirs)
+                found.overlaps.append(overlap(ours, theirs))
+        return found
+
+    def _grids(self, latents: Tensor, pieces: list[float]) -> Iterator[NDArray[np.float32]]:
+        """Occupancy of one sample after the other; `pieces` gets the share of its largest one."""
         for chunk in latents.split(DECODED):
-            yield from self.field.decode(chunk).cpu().numpy()
+            for grid in self.field.decode(chunk).cpu().numpy():
+                pieces.append(largest_share(grid > 0.5))
+                yield grid
 
     def _true_clouds(self, observations: VoxelObservations) -> Tensor | None:
         if observations.bits is None:

@@ -103,11 +103,19 @@ class ImageObservations:
         images: uint8 `[n, height, width, k]`.
         names: one per image.
         background: colour that was laid behind transparent pixels.
+        labels: the class of each image, where the data tell.
     """
 
-    def __init__(self, images: Tensor, names: Sequence[str], background: str = BACKGROUND) -> None:
+    def __init__(
+        self,
+        images: Tensor,
+        names: Sequence[str],
+        background: str = BACKGROUND,
+        labels: Sequence[str] | None = None,
+    ) -> None:
         self.images = images
         self.names = list(names)
+        self.labels = None if labels is None else list(labels)
         height, width, channels = images.shape[1:]
         self.signal = ImageSignal(height, width, channels, background)
         self.points = self.signal.points
@@ -131,8 +139,14 @@ class ImageObservations:
 
     def subset(self, index: Sequence[int]) -> "ImageObservations":
         """See `Observations.subset`."""
-        return ImageObservations(self.images[list(index)], [self.names[i] for i in index], self.signal.background)
+        names = [self.names[i] for i in index]
+        labels = None if self.labels is None else [self.labels[i] for i in index]
+        return ImageObservations(self.images[list(index)], names, self.signal.background, labels)
+
+    def labelled(self, labels: Sequence[str] | None) -> "ImageObservations":
+        """The same with the class of each."""
+        return ImageObservations(self.images, self.names, self.signal.background, labels)
 
     def to(self, device: torch.device) -> "ImageObservations":
         """On `device`, so that a step needs no transfer."""
-        return ImageObservations(self.images.to(device), self.names, self.signal.background)
+        return ImageObservations(self.images.to(device), self.names, self.signal.background, self.labels)

@@ -71,8 +71,13 @@ def grid_iou(field: GenerativeField, observations: VoxelObservations, latents: T
         if theirs is None:
             return None
         ours = field.decode(latents[index]).cpu() > 0.5
-        overlaps.append((ours & theirs).sum((1, 2, 3)) / (ours | theirs).sum((1, 2, 3)).clamp(min=1))
+        overlaps.append(overlap(ours, theirs))
     return float(torch.cat(overlaps).mean())
+
+
+def overlap(ours: Tensor, theirs: Tensor) -> Tensor:
+    """Intersection over union of each pair of grids, bool `[s, e, e, e]`: `[s]`."""
+    return (ours & theirs).sum((1, 2, 3)) / (ours | theirs).sum((1, 2, 3)).clamp(min=1)
 
 
 def pairs(field: GenerativeField, observations: Observations) -> list[Tensor]:

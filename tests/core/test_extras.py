@@ -95,7 +95,12 @@ def test_a_package_that_is_there_but_broken_is_told_apart(
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 OPTIONAL: dict[str, list[str]] = PROJECT["optional-dependencies"]
 OURS = {"mnif_core", "mnif_nerfstudio", "tests"}
-UNLIKE = {"PIL": "pillow", "yaml": "pyyaml", "skimage": "scikit-image"}  # packages not named as their modules
+UNLIKE = {
+    "PIL": "pillow",
+    "yaml": "pyyaml",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+}  # packages not named as their modules
 UNLIKE |= {module: package for module, (package, _) in EXTRAS.items()}
 NOT_FROM_THE_INDEX = {"tinycudann", "triton"}  # built by hand; comes with torch where it is of use
 UNSEEN = {"tensorboard"}  # which torch.utils.tensorboard imports

@@ -1,4 +1,4 @@
-"""Distances between two sets of feature vectors: FID, KID, precision and recall, density and coverage.
+"""Distances between two sets of feature vectors: FID, precision and recall, density and coverage.
 
 Shape letters: n real, s generated, f features.
 """
@@ -43,36 +43,6 @@ def _moments(features: Tensor) -> tuple[Tensor, Tensor]:
         centred = rows.double() - mean
         scatter += centred.T @ centred
     return torch.as_tensor(mean), scatter / (len(features) - 1)
-
-
-def kernel_distance(
-    real: Tensor, generated: Tensor, subsets: int = 100, subset_size: int = 1000, seed: int = 0
-) -> tuple[float, float]:
-    """Unbiased squared MMD with the kernel (x y / f + 1)^3 over random subsets (KID, Binkowski et al. 2018).
-
-    Args:
-        real: `[n, f]`.
-        generated: `[s, f]`.
-        subsets: how many.
-        subset_size: rows of each; the smaller set's size where that is less.
-        seed: of the subsets.
-
-    Returns:
-        Mean and standard deviation over the subsets.
-    """
-    size = min(subset_size, len(real), len(generated))
-    generator = torch.Generator().manual_seed(seed)
-    values = []
-    for _ in range(subsets):
-        pair = [x[torch.randperm(len(x), generator=generator)[:size].to(x.device)].double() for x in (real, generated)]
-        same = [(_kernel(x, x).sum() - _kernel(x, x).diagonal().sum()) / (size * (size - 1)) for x in pair]
-        values.append(same[0] + same[1] - 2 * _kernel(*pair).mean())
-    spread = torch.stack(values)
-    return float(spread.mean()), float(spread.std(correction=0))
-
-
-def _kernel(first: Tensor, second: Tensor) -> Tensor:
-    return (first @ second.T / first.shape[1] + 1.0) ** 3
 
 
 @dataclass(frozen=True)

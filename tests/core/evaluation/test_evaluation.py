@@ -11,14 +11,32 @@ import torch
 from mnif_core import GenerativeField, ImageTrainer, VoxelTrainer
 from mnif_core.cli import main
 from mnif_core.data.image_files import load_images
+from mnif_core.errors import ConfigError, DataError
 from mnif_core.evaluation.efficiency import peak_memory
-from mnif_core.evaluation.evaluation import CLOSEST_PICTURES, NOISE, REAL, SAMPLES, draw, evaluate
+from mnif_core.evaluation.evaluation import (
+    CLOSEST_PICTURES,
+    NOISE,
+    REAL,
+    RECONSTRUCTIONS,
+    SAMPLES,
+    draw,
+    evaluate,
+    some,
+)
 from mnif_core.evaluation.evaluation_config import EvaluationConfig
-from mnif_core.evaluation.image_evaluation import ImageSubject
+from mnif_core.evaluation.image_evaluation import (
+    REAL_CLASSES,
+    RECONSTRUCTED_CLASSES,
+    SAMPLE_CLASSES,
+    ImageSubject,
+)
 from mnif_core.evaluation.metrics.extractors import Extractor, module_extractor
+from mnif_core.evaluation.results import Figures
 from mnif_core.evaluation.splits import splits
+from mnif_core.evaluation.subjects import read_subject
+from mnif_core.evaluation.voxel_evaluation import REAL_PIECES, RECONSTRUCTED_PIECES, SAMPLE_PIECES, VoxelSubject
 from mnif_core.signals.images import ImageObservations, ImageSignal
-from mnif_core.signals.voxels import VoxelSignal
+from mnif_core.signals.voxels import VoxelObservations, VoxelSignal
 from tests.core.test_cli import save_field
 
 SETTINGS: dict[str, Any] = {"fit_length": 60, "prior_length": 40, "device": "cpu"}
@@ -73,6 +91,11 @@ def test_images(images: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -
     assert test["MSE"] == pytest.approx(10 ** (-test["PSNR"] / 10), rel=0.5)
     assert figures["generation"]["against"] == "54 train images" and figures["generation"]["samples"] == 64
     assert "FID" not in json.dumps(figures) and "KID" not in json.dumps(figures)
+    compared = [figures[name] for name in (REAL, RECONSTRUCTIONS, SAMPLES, NOISE)]
+    assert [group["each"] for group in compared] == 4 * [27]
+    assert all(0 < group[f"{KERNEL}, standard error"] < 1 for group in [*compared, figures["generation"]])
+    assert test[f"r{KERNEL}, standard error"] > 0
+    assert "class" not in json.dumps(figures), "one set without labels"
     for distance in (FRECHET, KERNEL):
         order = [figures[name][distance] for name in (REAL, SAMPLES, NOISE)]
         assert order == sorted(order)
@@ -128,6 +151,10 @@ def test_solids(voxels: tuple[Path, Path]) -> None:
     assert test["IoU of grids"] == summary["unseen_grid_iou"]
     assert figures["generation"]["against"] == "6 of 6 test shapes" and figures["generation"]["samples"] == 6
     assert figures[REAL]["against"] == "27 train shapes"
+    pieces = [figures[name] for name in (REAL_PIECES, RECONSTRUCTED_PIECES, SAMPLE_PIECES)]
+    assert [group["each"] for group in pieces] == [6, 6, 6]
+    assert pieces[0] == {"each": 6, "whole": 1.0, "empty": 0.0} and test["whole, real"] == 1.0
+    assert pieces[1]["whole"] == test["whole"] > 0.5 and all(group["whole"] + group["empty"] <= 1 for group in pieces)
     # six test balls cannot tell good samples from other real balls, but both from noise
     for figure in ("MMD", "1-NNA"):
         assert max(figures[REAL][figure], figures[SAMPLES][figure]) < figures[NOISE][figure]
@@ -163,8 +190,75 @@ def test_memory_does_not_grow_with_the_samples(tmp_path: Path) -> None:
     field.signal = ImageSignal(32, 32)
     latents = field.latents.repeat(4000, 1)
     with peak_memory(torch.device("cpu")) as peak:
-        features = subject._sample_features(latents)
+        features = subject.sample_features(latents)
     assert features.shape == (20000, 12)
     if "bytes" not in peak:
         pytest.skip("this system does not tell a process's peak memory (no /proc/self/clear_refs)")
     assert peak["bytes"] < 20000 * 32 * 32 * 3 * 4 / 4, "a quarter of what the pictures take together"
+
+
+def coloured(folder: Path, words: list[str] | None, name: str = "set") -> Path:
+    """Red pictures, then blue ones, `words` of them."""
+    count = 14
+    pictures = np.random.default_rng(len(name)).integers(0, 60, (count, 8, 8, 3), dtype=np.uint8)
+    pictures[: count // 2, ..., 0] += 180
+    pictures[count // 2 :, ..., 2] += 180
+    np.savez(folder / f"{name}.npz", images=pictures, **({} if words is None else {"label": np.array(words)}))
+    return folder / f"{name}.npz"
+
+
+def judged(folder: Path, data: Path, test: Path | None = None, **drawn: Any) -> Figures:
+    """Of a field of reds and blues, which has seen five of the pictures."""
+    field = GenerativeField.load(save_field("image", folder / "run") / "field")
+    field.names = [f"set_{number:06d}" for number in (0, 2, 4, 9, 11)]
+    config = EvaluationConfig(**drawn)
+    subject = read_subject(field, data, test, config, tiny_extractor(), False)
+    return evaluate(subject, tiny_extractor(), config, folder)
+
+
+def test_labelled_images_are_judged_by_their_classes_equally_many_of_each(tmp_path: Path) -> None:
+    figures = judged(tmp_path, coloured(tmp_path, 7 * ["red"] + 7 * ["blue"]), samples=4)
+    assert figures["reconstruction, test"]["class accuracy, real"] == 1.0
+    assert figures["reconstruction, test"]["class accuracy"] > 0.7, "even an untrained field gets the colour right"
+    assert "class accuracy" not in figures["reconstruction, train"], "the classifier has seen these"
+    groups = [figures[name] for name in (REAL_CLASSES, RECONSTRUCTED_CLASSES, SAMPLE_CLASSES)]
+    assert all(group["each"] == 4 and group["classes"] == 2 and 0.5 <= group["certainty"] <= 1 for group in groups)
+    assert groups[0]["inception score"] > 1.5, "of both colours, though they are sorted"
+
+
+def test_other_labels_make_other_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    judged(tmp_path, coloured(tmp_path, 7 * ["red"] + 7 * ["blue"]), samples=4)
+    judged(tmp_path, coloured(tmp_path, 7 * ["blue"] + 7 * ["red"]), samples=4)
+    assert "unchanged" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [None, 14 * ["red"]])
+def test_images_without_classes_are_evaluated_as_ever(words: list[str] | None, tmp_path: Path) -> None:
+    figures = judged(tmp_path, coloured(tmp_path, words), samples=4)
+    assert "class" not in json.dumps(figures) and "generation" in figures
+
+
+def test_test_images_need_no_labels_and_other_ones_are_one_line(tmp_path: Path) -> None:
+    data = coloured(tmp_path, 7 * ["red"] + 7 * ["blue"])
+    figures = judged(tmp_path, data, coloured(tmp_path, None, "others"), samples=4)
+    assert figures["reconstruction, held out"]["class accuracy, real"] == 1.0
+    assert "class accuracy" not in figures["reconstruction, test"] and figures[REAL_CLASSES]["each"] == 4
+    swapped = coloured(tmp_path, 7 * ["blue"] + 7 * ["red"], "swapped")
+    assert judged(tmp_path, data, swapped, samples=4)["reconstruction, test"]["class accuracy, real"] == 0.0
+    with pytest.raises(ConfigError, match="class 'green' is none of the training data's"):
+        judged(tmp_path, data, coloured(tmp_path, 7 * ["green"] + 7 * ["blue"], "strange"), samples=4)
+    with pytest.raises(DataError, match="set.npz: 3 entries in 'label' for 14 instances"):
+        judged(tmp_path, coloured(tmp_path, ["red", "red", "blue"]), samples=4)
+
+
+def test_solids_known_at_points_only(tmp_path: Path) -> None:
+    field = GenerativeField.load(save_field("voxel", tmp_path / "run") / "field")
+    cells = torch.randint(0, 12, (5, 30, 3), dtype=torch.uint8)
+    parts = {"train": VoxelObservations(cells, cells[..., 0] > 5, 12, field.names, VoxelSignal(12))}
+    found = VoxelSubject(field, parts, tiny_extractor()).reconstruction("train")
+    assert found["IoU of grids"] is None and 0 <= found["whole"] <= 1 and "whole, real" not in found
+
+
+def test_few_of_many_are_of_all_kinds() -> None:
+    assert some(torch.arange(9)[:, None], 3).flatten().tolist() == [0, 4, 8]
+    assert some(torch.arange(3)[:, None], 3).flatten().tolist() == [0, 1, 2]

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from mnif_core.cli import main
-from mnif_core.evaluation.evaluation import CLOSEST_PICTURES, NOISE, REAL, SAMPLES
+from mnif_core.evaluation.evaluation import CLOSEST_PICTURES, NOISE, REAL, RECONSTRUCTIONS, SAMPLES
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
 from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
@@ -68,6 +68,10 @@ def test_splits_and_figures(run: Path) -> None:
     assert unseen["scenes"].startswith("2 of 4") and 20 < unseen["PSNR"] < train["PSNR"]
     assert figures["generation"]["against"] == "24 of 24 views of 4 test scenes"
     assert figures["generation"]["samples"] == 24, "no more than there are views"
+    for split in (train, held_out):
+        assert 0.7 < split["sharpness"] < 1.0, "the data's rounding to 8 bits is grain that smooth pictures lack"
+    assert 0 < unseen["sharpness"] < held_out["sharpness"] and figures["generation"]["sharpness"] > 0
+    assert [figures[name]["each"] for name in (REAL, RECONSTRUCTIONS, SAMPLES, NOISE)] == 4 * [12]
     distance = "kernel distance (efficientnet-lite0)"
     assert figures[REAL][distance] < figures[NOISE][distance] > figures[SAMPLES][distance]
     assert figures["memorisation"]["training instances"] == SCENES
@@ -80,3 +84,7 @@ def test_views_are_limited_and_training_views_are_called_so(run: Path, tmp_path:
     assert figures["generation"]["against"] == "12 of 40 views of 10 train scenes"
     assert figures["generation"]["samples"] == 6
     assert figures["reconstruction, train"]["views"] == "12 of 40"
+    distance = "kernel distance (efficientnet-lite0)"
+    assert figures[RECONSTRUCTIONS]["each"] == 6, "of 12 views, half are of scenes with odd numbers"
+    # the field reconstructs its data exactly, so these are the real views of the row above
+    assert figures[RECONSTRUCTIONS][distance] == pytest.approx(figures[REAL][distance], abs=0.05)

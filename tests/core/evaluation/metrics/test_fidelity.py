@@ -3,10 +3,9 @@
 import pytest
 import torch
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
-from torch_fidelity.metric_kid import kid_features_to_metric
 
 from mnif_core.errors import ConfigError
-from mnif_core.evaluation.metrics.fidelity import frechet_distance, kernel_distance, manifold
+from mnif_core.evaluation.metrics.fidelity import frechet_distance, manifold
 from tests.golden_data import case_names, load_case, tensors
 
 
@@ -50,18 +49,9 @@ def test_frechet_distance_where_covariances_are_singular() -> None:
     assert frechet_distance(real, generated) > 1
 
 
-def test_kernel_distance_is_torch_fidelitys() -> None:
-    real, generated = features(200, 0.0, 0), features(200, 0.2, 1)
-    theirs = kid_features_to_metric(real, generated, kid_subsets=1, kid_subset_size=200, verbose=False)
-    ours, _ = kernel_distance(real, generated, subsets=1, subset_size=200)
-    assert ours == pytest.approx(theirs["kernel_inception_distance_mean"], rel=1e-3)
-    assert kernel_distance(real, generated, seed=1) == kernel_distance(real, generated, seed=1)
-
-
 def test_order_of_distances() -> None:
     real, again, far = features(300, 0.0, 0), features(300, 0.0, 1), features(300, 2.0, 2)
     assert frechet_distance(real, again) < frechet_distance(real, far)
-    assert kernel_distance(real, again)[0] < kernel_distance(real, far)[0]
     assert manifold(real, again).f1 > manifold(real, far).f1
 
 
