@@ -26,19 +26,21 @@ def bases_rate(config: MixtureConfig) -> float:
 
 
 def projection_rate(config: MixtureConfig) -> float:
-    """Rate of the projection T and its bias."""
-    return PROJECTION / (config.num_bases * config.latent_dim) ** 0.5
+    """Rate of the projection T and its bias, and of what else makes coefficients of latents."""
+    return PROJECTION / (config.num_bases * config.global_dim) ** 0.5
 
 
 def latents_rate(config: MixtureConfig, most: float) -> float:
     """Rate of auto-decoded latents, `most` for mixtures that are not large."""
-    return most * min(1.0, LARGEST / (config.num_bases * config.latent_dim**0.5))
+    return most * min(1.0, LARGEST / (config.num_bases * config.global_dim**0.5))
 
 
 def rated_parameters(mixture: MixtureSiren) -> list[dict[str, Any]]:
-    """All parameters as groups of an optimiser, each with its rate `lr`: the bases, and the projection if there is."""
+    """All parameters as groups of an optimiser, each with its rate `lr`: the bases, and projections if there are."""
     bases = [*mixture.basis_weights, *mixture.basis_biases]
+    known = {id(parameter) for parameter in bases}
+    projections = [parameter for parameter in mixture.parameters() if id(parameter) not in known]
     groups = [{"params": bases, "lr": bases_rate(mixture.config)}]
-    if mixture.config.coefficients == "latent":
-        groups.append({"params": list(mixture.projection.parameters()), "lr": projection_rate(mixture.config)})
+    if projections:
+        groups.append({"params": projections, "lr": projection_rate(mixture.config)})
     return groups
