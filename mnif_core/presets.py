@@ -17,6 +17,7 @@ from mnif_core.networks.functa import FunctaConfig
 from mnif_core.networks.hypernetwork import HypernetworkConfig
 from mnif_core.networks.mixture import CoefficientPolicy, MixtureConfig
 from mnif_core.networks.modulation import ModulationConfig
+from mnif_core.networks.spatial_mixture import SpatialMixtureConfig
 from mnif_core.prior.latent_prior import PriorConfig
 from mnif_core.signals.scenes import SceneSignal
 
@@ -99,6 +100,13 @@ def _mixture(
     return MixtureConfig(in_dim, out_dim, layers, width, bases, latent, coefficients, w0, output)  # type: ignore[arg-type]
 
 
+def _spatial(shape: tuple[int, int, int, int], grid: int, corner_dim: int, w0: float = 30.0) -> SpatialMixtureConfig:
+    in_dim, out_dim = DIMENSIONS["image"]
+    return SpatialMixtureConfig(
+        in_dim, out_dim, *shape, w0=w0, output_activation="sine", grid=grid, corner_dim=corner_dim
+    )
+
+
 def _published(modality: str, modulation: ModulationConfig, epochs: int, **other: object) -> Preset:
     """A.2 and A.3. Where the paper is silent, the authors' scripts: w0, sigma, learned rates, schedule of the noise.
 
@@ -176,6 +184,16 @@ MNIF_TINY = ScenePreset(
     held_out_views=3,
     signal=SceneSignal(samples_per_ray=24, density="softplus"),
 )
+# Many pictures with few pixels each; 64 global numbers, and 8 for each of 4 x 4 corners
+IMAGE_SPATIAL = replace(
+    IMAGE_TINY,
+    modulation=_spatial((2, 64, 64, 192), grid=4, corner_dim=8, w0=10.0),
+    fitting=FittingConfig("auto-decoding", 150, 1e-2, latent_std=0.01, weight_decay=1e-5),
+    stage_1=StageConfig(4000, "steps", batch_size=256, rate=None, warmup_steps=100, clip_norm=1.0),
+    prior=PriorConfig(192, width=512, ema_decay=0.99),
+    latent_rate=1e-2,
+    points=64,
+)
 PRESETS: dict[str, Preset] = {
     "image-s": _paper("image", (4, 64, 256, 1024), 800),
     "image-l": _paper("image", (5, 128, 384, 512), 800),
@@ -233,6 +251,10 @@ PRESETS: dict[str, Preset] = {
         modulation=HypernetworkConfig(3, 1, 2, 64, 64, 64, w0=10.0, output_activation="sine", start_scale=0.125),
         stage_1=replace(VOXEL_TINY.stage_1, rate=3e-4),
     ),
+    "image-spatial": IMAGE_SPATIAL,
+    # the shapes of image-s and image-l, half of their latent numbers on a grid of 8 x 8
+    "image-spatial-s": _published("image", _spatial((4, 64, 256, 1024), grid=8, corner_dim=8), 800),
+    "image-spatial-l": _published("image", _spatial((5, 128, 384, 512), grid=8, corner_dim=4), 800),
 }
 
 

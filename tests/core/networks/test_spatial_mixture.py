@@ -144,14 +144,16 @@ def test_a_saved_field_shows_the_same(tmp_path: Path) -> None:
     field = GenerativeField(SpatialMixture(CONFIG), latents, ImageSignal(9, 8), prior, fitter=fitter)
     loaded = GenerativeField.load(field.save(tmp_path / "field"))
     assert loaded.modulation.config == CONFIG
-    for shown in (lambda it: it.decode(latents), lambda it: it.sample(2, seed=1), lambda it: it.decode(latents, height=20)):
+    for shown in (
+        lambda it: it.decode(latents),
+        lambda it: it.sample(2, seed=1),
+        lambda it: it.decode(latents, height=20),
+    ):
         torch.testing.assert_close(shown(loaded), shown(field), atol=0, rtol=0)
     assert loaded.interpolate(latents[0], latents[1], 3).shape == (3, 9, 8, 3)
 
 
-def test_a_few_pictures_are_trained_on_sampled_and_found_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_few_pictures_are_trained_on_sampled_and_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows, columns = np.mgrid[0:16, 0:16]
     pictures = [
         np.stack([255 * (rows > 2 * at), 255 * (columns > 3 * at), 20 * np.full_like(rows, at)], -1) for at in range(12)
