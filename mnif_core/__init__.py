@@ -4,7 +4,7 @@ Glossary:
     signal: a modality: where coordinates come from and what values mean (images, solids, scenes).
     instance: one picture, solid or scene, and its latent phi.
     field: f(x; phi), a value at every coordinate; a `GenerativeField` holds all that draws new ones.
-    modulation: how a latent becomes a network: the mixture (Eq. 6-10), Functa or a hypernetwork.
+    modulation: how a latent becomes a network: the mixture (Eq. 6-10), plain or spatial, Functa or a hypernetwork.
     instance network: the plain SIREN of one instance, mixed once; M is gone from it.
     stage 1, stage 2: fitting bases and latents; training the prior, a diffusion model over latents.
     EMA: exponential moving average of the denoiser's weights, which sampling uses; `averaged` in files.
@@ -51,6 +51,7 @@ from mnif_core.networks.functa import FunctaConfig, FunctaSiren
 from mnif_core.networks.hypernetwork import HypernetworkConfig, HypernetworkSiren
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
+from mnif_core.networks.spatial_mixture import SpatialMixture, SpatialMixtureConfig
 from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ __all__ = [
     "MixtureConfig",
     "MixtureSiren",
     "PriorConfig",
+    "SpatialMixture",
+    "SpatialMixtureConfig",
     "VoxelTrainer",
     "__version__",
 ]

@@ -19,12 +19,13 @@ from mnif_core.networks.functa import FunctaConfig
 from mnif_core.networks.hypernetwork import HypernetworkConfig
 from mnif_core.networks.mixture import MixtureConfig
 from mnif_core.networks.modulation import Modulation, ModulationConfig
+from mnif_core.networks.spatial_mixture import SpatialMixtureConfig
 from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
 from mnif_core.signals.kinds import SIGNALS
 from mnif_core.signals.protocol import Signal
 
 MODULATIONS: dict[str, type[ModulationConfig]] = {
-    config.kind: config for config in (MixtureConfig, FunctaConfig, HypernetworkConfig)
+    config.kind: config for config in (MixtureConfig, FunctaConfig, HypernetworkConfig, SpatialMixtureConfig)
 }
 FITTED = "fitted"  # folder of scenes that were fitted after training
 FORMAT, VERSION = "mnif-generative-field", 2

@@ -70,7 +70,7 @@ class Cost:
 
 def counted(config: ModulationConfig, points: int) -> Cost:
     """Parameters and multiply-adds of an instance's network at `points`; making it, once, is not counted."""
-    macs = points * sum(o * i for o, i in config.layer_shapes)
+    macs = points * sum(o * (i + config.features) for o, i in config.layer_shapes)
     return Cost(config.learnable_parameters, config.instance_parameters, macs)
 
 

@@ -1,6 +1,6 @@
 """One instance network as ONNX: coordinates in, values out, for any runtime.
 
-Shape letters: p points, d coordinates, k values.
+Shape letters: p points, d coordinates, f features, k values, i channels, e corners along an edge.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ import numpy as np
 from mnif_core.errors import ConfigError
 from mnif_core.files.atomic import whole_file
 from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.networks.spatial_mixture import CornerWeights
 from mnif_core.signals.protocol import Signal
 from mnif_core.signals.scenes import SceneSignal
 
@@ -53,21 +54,25 @@ def write_onnx(signal: Signal, network: InstanceNetworks, path: Path) -> None:
         path: ends in `.onnx`.
 
     Raises:
-        ConfigError: the network reads features, which ONNX would have to compute.
+        ConfigError: the network reads features of which no graph is known.
         OutputError: the place cannot be written to.
     """
     import onnx
 
-    if network.features is not None:
-        raise ConfigError(f"{path}: no ONNX of a network that reads features; export it as .glb, .ply or .npz")
-
     graph = _Graph()
-    x, last = "coordinates", len(network.weights) - 1
+    x, last, dims = "coordinates", len(network.weights) - 1, network.weights[0].shape[2]
+    psi = None
+    if network.features is not None:
+        if type(network.features) not in FEATURES:
+            raise ConfigError(f"{path}: no ONNX of the features that this network reads; export its latent as .npz")
+        psi = FEATURES[type(network.features)](graph, network.features, dims)
     for index, folded in enumerate(network.folded()):
         weights = graph.constant(folded[0, :, :-1].cpu().numpy().T)
         biases = graph.constant(folded[0, :, -1].cpu().numpy())
         sine = index < last or network.sine_output
         out = "values" if index == last else None
+        if psi is not None:
+            x = graph.add("Concat", [x, psi], axis=1)
         if sine:
             x = graph.add("Sin", [graph.add("Gemm", [x, weights, biases])], out)
         else:
@@ -78,7 +83,7 @@ def write_onnx(signal: Signal, network: InstanceNetworks, path: Path) -> None:
         onnx.helper.make_graph(
             graph.nodes,
             signal.kind,
-            [_tensor("coordinates", network.weights[0].shape[2])],
+            [_tensor("coordinates", dims)],
             [_tensor(name, channels) for name, channels in outputs.items()],
             graph.constants,
         ),
@@ -148,6 +153,25 @@ def _to_unit_range(graph: _Graph, values: str, output: str) -> None:
     graph.add("Clip", [moved, graph.constant(0.0), graph.constant(1.0)], output)
 
 
+def _corner_weights(graph: _Graph, psi: CornerWeights, dims: int) -> str:
+    """`CornerWeights` of the coordinates, `[p, d]` -> `[p, f]`."""
+    zero, one, last = graph.constant(0.0), graph.constant(1.0), psi.grid - 1
+    moved = graph.add("Add", [graph.add("Div", ["coordinates", graph.constant(psi.extent)]), one])
+    place = graph.add("Clip", [graph.add("Mul", [moved, graph.constant(0.5 * last)]), zero, graph.constant(last)])
+    product = ""
+    for axis in range(dims):
+        here = graph.add("Slice", [place, *(graph.constant([number]) for number in (axis, axis + 1, 1))])
+        away = graph.add("Abs", [graph.add("Sub", [here, graph.constant(np.arange(psi.grid))])])
+        hats = graph.add("Max", [graph.add("Sub", [one, away]), zero])
+        if axis > 0:  # [p, f, 1] times [p, 1, e]
+            pair = [graph.add("Unsqueeze", [part, graph.constant([at])]) for part, at in ((product, 2), (hats, 1))]
+            hats = graph.add("Reshape", [graph.add("Mul", pair), graph.constant([-1, psi.grid ** (axis + 1)])])
+        product = hats
+    return product
+
+
+FEATURES: dict[type, Callable[[_Graph, Any, int], str]] = {CornerWeights: _corner_weights}
+"""Kind of features -> the node that gives them, of the coordinates of some dimensions."""
 OUTPUTS: dict[str, Callable[[_Graph, Any, int], dict[str, int]]] = {
     "image": partial(_shown, name="color"),
     "voxel": partial(_shown, name="occupancy"),

@@ -44,11 +44,16 @@ class MixtureConfig(ModulationConfig):
             )
 
     @property
+    def global_dim(self) -> int:
+        """Numbers of a latent that coefficients follow from: all of them."""
+        return self.latent_dim
+
+    @property
     def learnable_parameters(self) -> int:
         """Weights of all bases and of the projection with its bias; latents are not counted, as in the paper."""
         rows = self.num_bases * self.num_layers
-        projection = rows * (self.latent_dim + 1) if self.coefficients == "latent" else 0
-        return self.num_bases * self.instance_parameters + projection
+        projection = rows * (self.global_dim + 1) if self.coefficients == "latent" else 0
+        return self.num_bases * sum(o * i + o for o, i in self.layer_shapes) + projection
 
     def build(self) -> "MixtureSiren":
         """See `ModulationConfig.build`."""
@@ -66,7 +71,7 @@ class MixtureSiren(Modulation):
         self.basis_biases = nn.ParameterList([torch.empty(m, o) for o, _ in config.layer_shapes])
         if config.coefficients == "latent":
             # rows run layer by layer, as Eq. 10 writes them
-            self.projection = nn.Linear(config.latent_dim, config.num_layers * m)
+            self.projection = nn.Linear(config.global_dim, config.num_layers * m)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -70,9 +70,14 @@ class ModulationConfig(ABC):
         return [(o, i) for i, o in zip(channels, channels[1:], strict=False)]
 
     @property
+    def features(self) -> int:
+        """Fixed functions of the coordinates that every layer reads besides."""
+        return 0
+
+    @property
     def instance_parameters(self) -> int:
         """Weights of one instance network (the paper's "inference" parameters)."""
-        return sum(o * i + o for o, i in self.layer_shapes)
+        return sum(o * (i + self.features) + o for o, i in self.layer_shapes)
 
 
 class Modulation(nn.Module, ABC):

@@ -52,6 +52,11 @@ class Siren:
         return self.weights[0].shape[0]
 
     @property
+    def num_features(self) -> int:
+        """How many features there are, f."""
+        return self.feature_weights[0].shape[2] if self.feature_weights else 0
+
+    @property
     def sine_output(self) -> bool:
         """Whether the last layer has a sine too."""
         return self.output_activation == "sine"

@@ -17,7 +17,7 @@ from mnif_core.networks.siren import Siren
 
 
 class NetworkGradient(Protocol):
-    """The gradient by weights and biases."""
+    """The gradient by weights and biases, and by the weights of features where there are any."""
 
     def weight(self, layer: int) -> Tensor:
         """By the weights of a layer, `[s, o, i]`."""
@@ -27,26 +27,36 @@ class NetworkGradient(Protocol):
         """By the biases of a layer, `[s, o]`."""
         ...
 
+    def feature_weight(self, layer: int) -> Tensor:
+        """By the weights that a layer has for the features, `[s, o, f]`."""
+        ...
+
 
 @dataclass(frozen=True)
 class FoldedGradient:
     """By weights with bias and scale inside, no activation kept.
 
     Attributes:
-        folded: per layer, by `Siren.folded` without features, `[s, o, i + 1]`.
+        folded: per layer, by `Siren.folded`, `[s, o, i + f + 1]`.
         scales: per layer, see `Siren.scales`.
+        features: f.
     """
 
     folded: tuple[Tensor, ...]
     scales: tuple[float, ...]
+    features: int = 0
 
     def weight(self, layer: int) -> Tensor:
         """See `NetworkGradient.weight`."""
-        return self.folded[layer][..., :-1] * self.scales[layer]
+        return self.folded[layer][..., : -1 - self.features] * self.scales[layer]
 
     def bias(self, layer: int) -> Tensor:
         """See `NetworkGradient.bias`."""
         return self.folded[layer][..., -1] * self.scales[layer]
+
+    def feature_weight(self, layer: int) -> Tensor:
+        """See `NetworkGradient.feature_weight`."""
+        return self.folded[layer][..., -1 - self.features : -1] * self.scales[layer]
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,7 @@ class LayeredGradient:
         return self.deltas[layer].sum(1)
 
     def feature_weight(self, layer: int) -> Tensor:
-        """By the weights that a layer has for the features, `[s, o, f]`."""
+        """See `NetworkGradient.feature_weight`."""
         assert self.features is not None
         return torch.bmm(self.deltas[layer].transpose(1, 2), self.features)
 

@@ -52,8 +52,10 @@ class ImageConfig(PresetConfig):
     """How images are learned."""
 
     preset: str = "image-tiny"
-    """image-tiny, image-s, image-l, image-table-4, image-table-5, image-table-6; of other modulations image-functa,
-    image-gem, image-tiny-functa, image-tiny-hypernetwork."""
+    """image-tiny, image-s, image-l, image-table-4, image-table-5, image-table-6; for thousands of pictures of several
+    classes image-spatial, image-spatial-s, image-spatial-l, whose latents have a grid, sharper in parts (of one class,
+    or a few hundred pictures, the others leave a prior less to learn); of other modulations image-functa, image-gem,
+    image-tiny-functa, image-tiny-hypernetwork."""
     background: str = "white"
     """Colour that transparent pixels are laid over: white, black, or one like #808080; kept with the field."""
 

@@ -28,15 +28,15 @@ def bases_rate(config: MixtureConfig) -> float:
 
 
 def projection_rate(config: MixtureConfig) -> float:
-    """Rate of the projection T and its bias."""
-    return PROJECTION / (config.num_bases * config.latent_dim) ** 0.5
+    """Rate of the projection T and its bias, and of what else makes coefficients of latents."""
+    return PROJECTION / (config.num_bases * config.global_dim) ** 0.5
 
 
 def latents_rate(config: ModulationConfig, most: float, rate: float | None = None) -> float:
     """Rate of auto-decoded latents: `most`, but less for a large mixture that has no `rate` of its own either."""
     if rate is not None or not isinstance(config, MixtureConfig):
         return most
-    return most * min(1.0, LARGEST / (config.num_bases * config.latent_dim**0.5))
+    return most * min(1.0, LARGEST / (config.num_bases * config.global_dim**0.5))
 
 
 def rated_parameters(modulation: Modulation, rate: float | None = None) -> list[dict[str, Any]]:
@@ -44,7 +44,7 @@ def rated_parameters(modulation: Modulation, rate: float | None = None) -> list[
 
     Args:
         modulation: whose parameters.
-        rate: of all. None: what follows from a mixture's shape, for the bases and for the projection if there is.
+        rate: of all. None: what follows from a mixture's shape, for the bases and for projections if there are.
 
     Raises:
         ConfigError: no rate for what is no mixture.
@@ -54,7 +54,9 @@ def rated_parameters(modulation: Modulation, rate: float | None = None) -> list[
     if not isinstance(modulation, MixtureSiren):
         raise ConfigError("stage 1 has no rate, which only a mixture can do without; name one in the preset")
     bases = [*modulation.basis_weights, *modulation.basis_biases]
+    known = {id(parameter) for parameter in bases}
+    projections = [parameter for parameter in modulation.parameters() if id(parameter) not in known]
     groups = [{"params": bases, "lr": bases_rate(modulation.config)}]
-    if modulation.config.coefficients == "latent":
-        groups.append({"params": list(modulation.projection.parameters()), "lr": projection_rate(modulation.config)})
+    if projections:
+        groups.append({"params": projections, "lr": projection_rate(modulation.config)})
     return groups

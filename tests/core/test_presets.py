@@ -21,6 +21,9 @@ from mnif_core.presets import PRESETS, StageConfig, preset
         ("image-table-4", 0.623, 8707),
         ("image-table-5", 2.5, 8707),
         ("image-table-6", 22.3, 83331),
+        ("image-spatial", 0.576, 11827),
+        ("image-spatial-s", 5.20, 22195),
+        ("image-spatial-l", 32.7, 95667),
         ("image-functa", 3.28, 2104323),  # Table 1 says 2,629.6 K
         ("nerf-functa", 3.88, 3418628),
         ("image-gem", 99.0, 922407),  # Table 1 says 921.3 K

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,10 @@ from PIL import Image
 
 from mnif_core.errors import ConfigError
 from mnif_core.export.instance_files import export_instance
+from mnif_core.export.onnx_network import write_onnx
 from mnif_core.export.turntable import Turntable
+from mnif_core.generative_field import GenerativeField
+from mnif_core.networks.spatial_mixture import SpatialMixtureConfig
 from mnif_core.signals.scene_rays import DENSITIES
 from mnif_core.signals.scenes import SceneSignal
 from tests.core.export.known_fields import SIGNALS, WAVE, blob, random_field
@@ -44,6 +48,27 @@ def test_onnx_gives_what_torch_gives(kind: str, tmp_path: Path) -> None:
         assert given.keys() == expected.keys()
         for name, value in expected.items():
             np.testing.assert_allclose(given[name], value, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["image", "voxel"])
+def test_onnx_computes_the_features_of_spatial_biases(kind: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    dims, values = (2, 3) if kind == "image" else (3, 1)
+    config = SpatialMixtureConfig(dims, values, 1, 16, 4, 6 + 2 * 3**dims, w0=5.0, grid=3, corner_dim=2, extent=0.8)
+    field = GenerativeField(config.build(), torch.randn(2, config.latent_dim), random_field(kind).signal)
+    path = export_instance(field, field.latents[1], tmp_path / "network.onnx")
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    coordinates = torch.rand(77, dims) * 2 - 1
+    (given,) = session.run(["values"], {"coordinates": coordinates.numpy()})
+    np.testing.assert_allclose(given, field.instance(field.latents[1])(coordinates[None])[0], atol=1e-5)
+
+
+def test_onnx_of_unknown_features_is_refused(tmp_path: Path) -> None:
+    field = random_field("image")
+    weights = tuple(torch.zeros(1, len(bias[0]), 2) for bias in field.instance(field.latents[0]).biases)
+    network = replace(field.instance(field.latents[0]), features=torch.sin, feature_weights=weights)
+    with pytest.raises(ConfigError, match=r"no ONNX of the features that this network reads; export its latent as"):
+        write_onnx(field.signal, network, tmp_path / "network.onnx")
 
 
 def test_onnx_says_what_it_holds(tmp_path: Path) -> None:

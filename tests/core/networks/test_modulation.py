@@ -12,12 +12,14 @@ from mnif_core.networks.functa import FunctaConfig, FunctaSiren
 from mnif_core.networks.hypernetwork import HypernetworkConfig
 from mnif_core.networks.mixture import MixtureConfig
 from mnif_core.networks.modulation import Modulation, ModulationConfig
+from mnif_core.networks.spatial_mixture import SpatialMixtureConfig
 
 CONFIGS: list[ModulationConfig] = [
     MixtureConfig(2, 3, 2, 7, 4, 5, w0=12.0),
     FunctaConfig(2, 3, 2, 7, 5, w0=12.0),
     HypernetworkConfig(2, 3, 2, 7, 5, 6, 1, w0=12.0),
     HypernetworkConfig(2, 3, 2, 7, 5, 6, 3, w0=12.0),
+    SpatialMixtureConfig(2, 3, 2, 7, 4, 5 + 8, w0=12.0, grid=2, corner_dim=2),
 ]
 every_modulation = pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.kind)
 
@@ -36,7 +38,7 @@ def test_counts_are_those_of_the_tensors(config: ModulationConfig) -> None:
     networks = modulation.instance(latents)
     assert networks.num_instances == 3
     assert [tuple(weight.shape[1:]) for weight in networks.weights] == config.layer_shapes
-    per_instance = sum(part[0].numel() for part in (*networks.weights, *networks.biases))
+    per_instance = sum(part[0].numel() for part in networks.tensors)
     assert per_instance == config.instance_parameters
 
 

@@ -25,24 +25,26 @@ class Tiled(Backend):
             return "coordinates and weights are not both of single or of double precision"
         if siren.num_instances > 1 and any(weight.stride(0) == 0 for weight in siren.weights):
             return "all instances share their weights"
-        if siren.features is not None:
-            return "the networks read features"
+        if siren.features is not None and torch.is_grad_enabled() and coordinates.requires_grad:
+            return "gradients by the coordinates that features read are wanted"
         return None
 
     def values(self, siren: Siren, coordinates: Tensor) -> Tensor:
         """See `Backend.values`."""
-        return tiled_values(coordinates, siren.folded(), siren.sine_output)
+        return tiled_values(coordinates, siren.folded(), siren.sine_output, siren.features)
 
     def loss(self, siren: Siren, coordinates: Tensor, criterion: Criterion) -> Tensor:
         """See `Backend.loss`; one pass where gradients are wanted."""
         if not siren.is_learned:
             return super().loss(siren, coordinates, criterion)
-        return tiled_loss(coordinates, siren.folded(), siren.sine_output, criterion)
+        return tiled_loss(coordinates, siren.folded(), siren.sine_output, criterion, siren.features)
 
     def squared_error_gradient(self, siren: Siren, coordinates: Tensor, targets: Tensor) -> NetworkGradient:
         """See `Backend.squared_error_gradient`."""
-        found = squared_error_gradient_by_weights(coordinates, targets, siren.folded(), siren.sine_output)
-        return FoldedGradient(found, tuple(siren.scales))
+        found = squared_error_gradient_by_weights(
+            coordinates, targets, siren.folded(), siren.sine_output, siren.features
+        )
+        return FoldedGradient(found, tuple(siren.scales), siren.num_features)
 
 
 TILED = Tiled()

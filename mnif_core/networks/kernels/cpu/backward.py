@@ -1,7 +1,7 @@
 """The backward pass of instance networks on a CPU, tile by tile: no activation outlives its tile.
 
 Shape letters: s instances (g of a tile), p points (c of a tile), b parts of a tile, q points of a part, d coordinates,
-k values, i/o channels; i counts the constant 1 that carries the bias.
+f features, k values, i/o channels; i counts the features and the constant 1 that carries the bias.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mnif_core.networks.kernels.cpu.tiling import tiles_of
+from mnif_core.networks.siren import Features
 
 ErrorOf = Callable[[Tensor, slice, slice], Tensor]
 
@@ -21,11 +22,11 @@ class TileBuffers:
         layers: weights of every layer `[b, o, i]`.
         length: q.
         sine_output: whether the last layer has a sine too.
-        constant: what the last channel of every input holds.
+        constant: what the channels of every input hold that no layer gives; features are put into theirs.
 
     Attributes:
         inputs: what each layer reads `[b, i, q]`.
-        outputs: what each layer gives `[b, o, q]`: all but the last channel of the next one's input.
+        outputs: what each layer gives `[b, o, q]`: the first channels of the next one's input.
         sines: of each layer with a sine, what its derivative needs `[b, o, q]`.
         errors: gradient by what each layer gives `[b, o, q]`.
         wide: of each layer, whether it gives at least as many channels as it reads: the gradient by its weights is
@@ -39,8 +40,9 @@ class TileBuffers:
         shapes = [(weight.shape[1], weight.shape[2]) for weight in layers]
         self.inputs = [buffer(i) for _, i in shapes]
         for read in self.inputs:
-            read[:, -1] = constant
-        self.outputs = [read[:, :-1] for read in self.inputs[1:]] + [buffer(shapes[-1][0])]
+            read.fill_(constant)
+        following = zip(self.inputs[1:], shapes, strict=False)
+        self.outputs = [read[:, :o] for read, (o, _) in following] + [buffer(shapes[-1][0])]
         self.sines = [buffer(o) for o, _ in (shapes if sine_output else shapes[:-1])]
         # a layer's is done with when that of the layer two before it is written
         shared: dict[tuple[int, int], Tensor] = {}
@@ -79,7 +81,7 @@ class Activations(TileBuffers):
         """Pull the last of `errors` back, adding what it gives to `found`.
 
         Args:
-            backs: weights without biases, transposed, `[b, i - 1, o]` of each layer.
+            backs: of each layer, see `passed_back`.
             found: of the tile's instances.
 
         Returns:
@@ -117,9 +119,10 @@ class WeightGradient:
         return [total.mT if turn else total for total, turn in zip(sums, self._wide, strict=True)]
 
 
-def without_bias(layers: Sequence[Tensor]) -> list[Tensor]:
-    """Weights `[b, o, i]` as a gradient passes them backwards, `[b, i - 1, o]`."""
-    return [weight[..., :-1].transpose(1, 2) for weight in layers]
+def passed_back(layers: Sequence[Tensor], dims: int) -> list[Tensor]:
+    """Weights `[b, o, i]` as a gradient passes them to the layer before, and to d coordinates: `[b, its o or d, o]`."""
+    channels = [dims, *(weight.shape[1] for weight in layers[:-1])]
+    return [weight[..., :given].transpose(1, 2) for weight, given in zip(layers, channels, strict=True)]
 
 
 def pull_back(
@@ -129,6 +132,7 @@ def pull_back(
     error_of: ErrorOf,
     together: int = 1,
     by_coordinates: bool = False,
+    features: Features | None = None,
 ) -> tuple[Tensor | None, list[Tensor]]:
     """Evaluate, and pull a gradient by the values back to folded weights and, if asked for, coordinates.
 
@@ -138,7 +142,8 @@ def pull_back(
         sine_output: whether the last layer has a sine too.
         error_of: values `[g, c, k]` of the instances and points that two slices name -> the gradient by them, alike.
         together: points that `error_of` needs at once.
-        by_coordinates: whether that gradient is wanted.
+        by_coordinates: whether that gradient is wanted, of networks without features.
+        features: see `Siren.features`.
 
     Returns:
         The gradient by the coordinates `[s, p, d]` or none, and by each layer's weights `[s, o, i]`.
@@ -149,14 +154,14 @@ def pull_back(
     made: dict[int, Activations] = {}
     for group in cut.groups:
         layers = cut.each_part([weight[group] for weight in folded])
-        backs, count = without_bias(layers), group.stop - group.start
+        backs, count = passed_back(layers, coordinates.shape[2]), group.stop - group.start
         if count not in made:
             made[count] = Activations(layers, cut.length, sine_output)
         activations = made[count]
         sums = WeightGradient(layers, activations.wide)
-        first, last = activations.inputs[0][:, :-1], activations.outputs[-1]
+        last = activations.outputs[-1]
         for chunk in cut.chunks:
-            cut.put(coordinates[group, chunk], first)
+            cut.put_points(coordinates[group, chunk], features, activations.inputs)
             activations.forward(layers)
             # channels outermost in memory, as they come
             values = coordinates.new_empty(last.shape[1], count, chunk.stop - chunk.start).permute(1, 2, 0)

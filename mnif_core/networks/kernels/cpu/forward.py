@@ -2,8 +2,9 @@
 
 Points run along the last axis and the last channel of every input is 1, `[s, i + 1, p]`: the bias is then a column of
 the weight, added by the matrix product itself, and its gradient falls out of the weight's. With w0 folded in as well
-a layer is one product and one sine in place.
-Shape letters: s instances, p points, b parts of a tile, q points of a part, d coordinates, k values, i/o channels.
+a layer is one product and one sine in place. Features are columns too, and channels that stay while the others of an
+input change.
+Shape letters: s instances, p points, d coordinates, f features, k values, i/o channels; i counts f and the constant.
 """
 
 from collections.abc import Sequence
@@ -14,20 +15,26 @@ from torch import Tensor
 
 from mnif_core.networks.kernels.cpu.backward import pull_back
 from mnif_core.networks.kernels.cpu.tiling import tiles_of
+from mnif_core.networks.siren import Features
 
 
-def tiled_values(coordinates: Tensor, folded: Sequence[Tensor], sine_output: bool) -> Tensor:
+def tiled_values(
+    coordinates: Tensor, folded: Sequence[Tensor], sine_output: bool, features: Features | None = None
+) -> Tensor:
     """Values `[s, p, k]` of folded networks, differentiable any number of times; the backward pass computes again.
+
+    With features, coordinates are constants.
 
     Args:
         coordinates: `[s, p, d]`.
         folded: per layer `[s, o, i]`, see `Siren.folded`.
         sine_output: whether the last layer has a sine too.
+        features: see `Siren.features`.
     """
-    return _Values.apply(coordinates, sine_output, *folded)  # type: ignore[no-any-return]
+    return _Values.apply(coordinates, sine_output, features, *folded)  # type: ignore[no-any-return]
 
 
-def evaluate(coordinates: Tensor, folded: Sequence[Tensor], sine_output: bool) -> Tensor:
+def evaluate(coordinates: Tensor, folded: Sequence[Tensor], sine_output: bool, features: Features | None) -> Tensor:
     """Values `[s, p, k]` of folded networks, without a graph."""
     instances, points, _ = coordinates.shape
     result = coordinates.new_empty(instances, points, folded[-1].shape[1])
@@ -40,14 +47,17 @@ def evaluate(coordinates: Tensor, folded: Sequence[Tensor], sine_output: bool) -
             made[count] = _Buffers(layers, cut.length)
         buffers = made[count]
         for chunk in cut.chunks:
-            cut.put(coordinates[group, chunk], buffers.first)
+            cut.put_points(coordinates[group, chunk], features, buffers.inputs)
             buffers.forward(layers, sine_output)
             cut.take(buffers.products[-1], result[group, chunk])
     return result
 
 
 class _Buffers:
-    """Room for one layer of a tile and the next: what is read `[b, i, q]`, and the products `[b, o, q]`."""
+    """Room for one layer of a tile and the next: what is read `[b, i, q]`, and the products `[b, o, q]`.
+
+    `inputs` has what is read, each once, the first layer's first.
+    """
 
     def __init__(self, layers: Sequence[Tensor], length: int) -> None:
         shared: dict[tuple[str, int], Tensor] = {}
@@ -61,12 +71,13 @@ class _Buffers:
         first, *others = layers
         self.reads = [buffer("coordinates", first.shape[2])] + [buffer("read", weight.shape[2]) for weight in others]
         self.products = [buffer("product", weight.shape[1]) for weight in layers]
-        self.first, *self._next = [read[:, :-1] for read in self.reads]
-        for read in self.reads:
+        self.inputs = [made for (use, _), made in shared.items() if use != "product"]
+        self._next = [read[:, : weight.shape[1]] for read, weight in zip(self.reads[1:], layers, strict=False)]
+        for read in self.inputs:
             read[:, -1] = 1.0
 
     def forward(self, layers: Sequence[Tensor], sine_output: bool) -> None:
-        """The last of `products` for coordinates in `first` and weights `[b, o, i]` of each layer."""
+        """The last of `products` for points in `inputs`, and weights `[b, o, i]` of each layer."""
         for weight, read, product, following in zip(layers, self.reads, self.products, self._next, strict=False):
             torch.sin(torch.bmm(weight, read, out=product), out=following)
         torch.bmm(layers[-1], self.reads[-1], out=self.products[-1])
@@ -74,9 +85,12 @@ class _Buffers:
             self.products[-1].sin_()
 
 
-def _layer_by_layer(coordinates: Tensor, folded: Sequence[Tensor], sine_output: bool) -> Tensor:
-    x = coordinates
+def _layer_by_layer(
+    coordinates: Tensor, folded: Sequence[Tensor], sine_output: bool, features: Features | None
+) -> Tensor:
+    x, others = coordinates, [] if features is None else [features(coordinates)]
     for index, weight in enumerate(folded):
+        x = torch.cat([x, *others], 2) if others else x
         x = torch.baddbmm(weight[..., -1].unsqueeze(1), x, weight[..., :-1].transpose(1, 2))
         if sine_output or index < len(folded) - 1:
             x = x.sin()
@@ -85,10 +99,10 @@ def _layer_by_layer(coordinates: Tensor, folded: Sequence[Tensor], sine_output: 
 
 class _Values(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, coordinates: Tensor, sine_output: bool, *folded: Tensor) -> Tensor:
+    def forward(ctx: Any, coordinates: Tensor, sine_output: bool, features: Features | None, *folded: Tensor) -> Tensor:
         ctx.save_for_backward(coordinates, *folded)
-        ctx.sine_output = sine_output
-        return evaluate(coordinates, folded, sine_output)
+        ctx.sine_output, ctx.features = sine_output, features
+        return evaluate(coordinates, folded, sine_output, features)
 
     @staticmethod
     def backward(ctx: Any, by_values: Tensor) -> tuple[Tensor | None, ...]:
@@ -96,14 +110,15 @@ class _Values(torch.autograd.Function):
         by_coordinates: bool = ctx.needs_input_grad[0]
         if torch.is_grad_enabled():  # the gradient will be differentiated too: an ordinary graph can be
             variables = [coordinates, *folded] if by_coordinates else folded
-            result = _layer_by_layer(coordinates, folded, ctx.sine_output)
+            result = _layer_by_layer(coordinates, folded, ctx.sine_output, ctx.features)
             found = torch.autograd.grad(result, variables, by_values, create_graph=True)
-            return (found[0] if by_coordinates else None, None, *found[-len(folded) :])
+            return (found[0] if by_coordinates else None, None, None, *found[-len(folded) :])
         first, others = pull_back(
             coordinates,
             folded,
             ctx.sine_output,
             lambda _, group, chunk: by_values[group, chunk],
             by_coordinates=by_coordinates,
+            features=ctx.features,
         )
-        return (first, None, *others)
+        return (first, None, None, *others)

@@ -4,7 +4,7 @@ A second-order outer step differentiates the gradient g of an inner step again. 
 derivative of g along u: one forward and one backward pass that carry tangents (Pearlmutter 1994), tile by tile as in
 `backward`, whatever the number of inner steps.
 Shape letters: s instances (g of a tile), p points (c of a tile), b parts of a tile, q points of a part, d coordinates,
-k values, i/o channels; i counts the constant 1 that carries the bias.
+f features, k values, i/o channels; i counts the features and the constant 1 that carries the bias.
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,19 @@ from mnif_core.networks.kernels.cpu.backward import (
     Activations,
     TileBuffers,
     WeightGradient,
+    passed_back,
     pull_back,
-    without_bias,
 )
 from mnif_core.networks.kernels.cpu.tiling import tiles_of
+from mnif_core.networks.siren import Features
 
 
 def squared_error_gradient_by_weights(
-    coordinates: Tensor, targets: Tensor, folded: Sequence[Tensor], sine_output: bool
+    coordinates: Tensor,
+    targets: Tensor,
+    folded: Sequence[Tensor],
+    sine_output: bool,
+    features: Features | None = None,
 ) -> tuple[Tensor, ...]:
     """Gradient, by the folded weights of each network, of its mean over points and channels of (values - targets)^2.
 
@@ -35,36 +40,48 @@ def squared_error_gradient_by_weights(
         targets: `[s, p, k]`.
         folded: per layer `[s, o, i]`, see `Siren.folded`.
         sine_output: whether the last layer has a sine too.
+        features: see `Siren.features`.
 
     Returns:
         Per layer `[s, o, i]`.
     """
-    return _Gradient.apply(coordinates, targets, sine_output, *folded)  # type: ignore[no-any-return]
+    return _Gradient.apply(coordinates, targets, sine_output, features, *folded)  # type: ignore[no-any-return]
 
 
 class _Gradient(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, coordinates: Tensor, targets: Tensor, sine_output: bool, *folded: Tensor
+        ctx: Any,
+        coordinates: Tensor,
+        targets: Tensor,
+        sine_output: bool,
+        features: Features | None,
+        *folded: Tensor,
     ) -> tuple[Tensor, ...]:
         ctx.save_for_backward(coordinates, targets, *folded)
-        ctx.sine_output = sine_output
+        ctx.sine_output, ctx.features = sine_output, features
         factor = 2.0 / targets[0].numel()
 
         def error_of(values: Tensor, group: slice, chunk: slice) -> Tensor:
             return values.sub_(targets[group, chunk]).mul_(factor)
 
-        return tuple(pull_back(coordinates, folded, sine_output, error_of)[1])
+        return tuple(pull_back(coordinates, folded, sine_output, error_of, features=features)[1])
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *vector: Tensor) -> tuple[Tensor | None, ...]:
         coordinates, targets, *folded = ctx.saved_tensors
-        return (None, None, None, *hessian_product(coordinates, targets, folded, vector, ctx.sine_output))
+        product = hessian_product(coordinates, targets, folded, vector, ctx.sine_output, ctx.features)
+        return (None, None, None, None, *product)
 
 
 def hessian_product(
-    coordinates: Tensor, targets: Tensor, folded: Sequence[Tensor], vector: Sequence[Tensor], sine_output: bool
+    coordinates: Tensor,
+    targets: Tensor,
+    folded: Sequence[Tensor],
+    vector: Sequence[Tensor],
+    sine_output: bool,
+    features: Features | None,
 ) -> list[Tensor]:
     """H u per layer `[s, o, i]`, for the mean squared error and u `vector`, per layer alike."""
     found = [torch.zeros_like(weight) for weight in folded]
@@ -74,7 +91,7 @@ def hessian_product(
     for group in cut.groups:
         layers = cut.each_part([weight[group] for weight in folded])
         moving = cut.each_part([weight[group] for weight in vector])
-        backs, moving_backs = without_bias(layers), without_bias(moving)
+        backs, moving_backs = (passed_back(weights, coordinates.shape[2]) for weights in (layers, moving))
         count = group.stop - group.start
         if count not in made:
             size = (layers, cut.length, sine_output)
@@ -82,7 +99,7 @@ def hessian_product(
         activations, tangents = made[count]
         sums = WeightGradient(layers, activations.wide)
         for chunk in cut.chunks:
-            cut.put(coordinates[group, chunk], activations.inputs[0][:, :-1])
+            cut.put_points(coordinates[group, chunk], features, activations.inputs)
             activations.forward(layers)
             tangents.forward(layers, moving, activations)
             # what reaches the last layer's values, and its derivative along u
@@ -104,7 +121,7 @@ class _Tangents(TileBuffers):
         for index, output in enumerate(self.outputs):
             angle = self.sines[index] if index < len(self.sines) else output
             torch.bmm(moving[index], activations.inputs[index], out=angle)
-            if index > 0:  # coordinates do not move
+            if index > 0:  # coordinates do not move, nor do features
                 angle.baddbmm_(layers[index], self.inputs[index])
             if index < len(self.sines):
                 torch.mul(angle, activations.sines[index], out=output)

@@ -13,9 +13,16 @@ from torch import Tensor
 
 from mnif_core.networks.kernels.backend import Criterion, refuse_graph
 from mnif_core.networks.kernels.cpu.backward import pull_back
+from mnif_core.networks.siren import Features
 
 
-def tiled_loss(coordinates: Tensor, folded: Sequence[Tensor], sine_output: bool, criterion: Criterion) -> Tensor:
+def tiled_loss(
+    coordinates: Tensor,
+    folded: Sequence[Tensor],
+    sine_output: bool,
+    criterion: Criterion,
+    features: Features | None = None,
+) -> Tensor:
     """The loss of each instance `[s]`, tile by tile on a CPU; differentiable once, by the weights.
 
     Args:
@@ -23,13 +30,21 @@ def tiled_loss(coordinates: Tensor, folded: Sequence[Tensor], sine_output: bool,
         folded: per layer `[s, o, i]`, see `Siren.folded`.
         sine_output: whether the last layer has a sine too.
         criterion: what is lost.
+        features: see `Siren.features`.
     """
-    return _Tiled.apply(coordinates, criterion, sine_output, *folded)  # type: ignore[no-any-return]
+    return _Tiled.apply(coordinates, criterion, sine_output, features, *folded)  # type: ignore[no-any-return]
 
 
 class _Tiled(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, coordinates: Tensor, criterion: Criterion, sine_output: bool, *folded: Tensor) -> Tensor:
+    def forward(
+        ctx: Any,
+        coordinates: Tensor,
+        criterion: Criterion,
+        sine_output: bool,
+        features: Features | None,
+        *folded: Tensor,
+    ) -> Tensor:
         losses = coordinates.new_zeros(len(coordinates))
 
         def error_of(values: Tensor, group: slice, chunk: slice) -> Tensor:
@@ -37,10 +52,11 @@ class _Tiled(torch.autograd.Function):
             losses[group] += loss
             return gradient
 
-        ctx.save_for_backward(*pull_back(coordinates, folded, sine_output, error_of, criterion.together)[1])
+        found = pull_back(coordinates, folded, sine_output, error_of, criterion.together, features=features)[1]
+        ctx.save_for_backward(*found)
         return losses
 
     @staticmethod
     def backward(ctx: Any, by_losses: Tensor) -> tuple[Tensor | None, ...]:
         refuse_graph()
-        return (None, None, None, *(by_losses.view(-1, 1, 1) * gradient for gradient in ctx.saved_tensors))
+        return (None, None, None, None, *(by_losses.view(-1, 1, 1) * gradient for gradient in ctx.saved_tensors))

@@ -4,7 +4,7 @@ A tile is some instances and a run of their points. Within it each instance's po
 buffer is `[b, channels, q]`, one matrix a part, so that one call computes all of them and every core meets the same
 parts, still in its own cache, in each operation on the tile. Where points do not fill the last part, it is padded.
 Shape letters: s instances (g of a tile), p points (c of a tile), a parts of an instance, b = g a parts of a tile,
-q points of a part, o/i channels.
+q points of a part, d coordinates, f features, o/i channels.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from mnif_core.networks.siren import Features
 
 ACTIVATIONS = 1 << 17  # of one layer in a tile, for each core: two layers fit its cache; more layers lose little
 PART = 512  # points of a part: as many as a matrix product needs to be fast, no more
@@ -40,6 +42,22 @@ class Tiles:
         rows = functional.pad(rows, (0, 0, 0, missing)) if missing else rows
         apart = buffer.unflatten(0, (len(rows), self.parts))
         apart.copy_(rows.unflatten(1, (self.parts, self.length)).transpose(2, 3))
+
+    def put_points(self, coordinates: Tensor, features: Features | None, inputs: Sequence[Tensor]) -> None:
+        """Put points `[g, c, d]` first in `inputs[0]`, and their features, computed once, before the last of each.
+
+        Args:
+            coordinates: `[g, c, d]`.
+            features: see `Siren.features`.
+            inputs: what layers read, each once, `[b, i, q]`; f channels and the constant come last.
+        """
+        dims = coordinates.shape[2]
+        self.put(coordinates, inputs[0][:, :dims])
+        if features is not None:
+            found = inputs[0][:, dims:-1]
+            self.put(features(coordinates), found)
+            for read in inputs[1:]:
+                read[:, -1 - found.shape[1] : -1] = found
 
     def take(self, buffer: Tensor, rows: Tensor) -> Tensor:
         """Copy parts `[b, i, q]` into points `[g, c, i]`, the reverse of `put`, and return those."""
