@@ -123,10 +123,12 @@ class MnifPipeline(VanillaPipeline):
         rays, batch = self.datamanager.next_train(step)
         samples, scenes = self.mnif.signal.samples_per_ray, self.datamanager.scenes_per_step
         rays.metadata["jitter"] = torch.rand(len(rays), samples, generator=self.generator, device=self.device)
+        noise = torch.randn(scenes, self.mnif.config.latent_dim, generator=self.generator, device=self.device)
         own, of_scene = self.share.rows(scenes), len(rays) // scenes
         chosen = slice(own.start * of_scene, own.stop * of_scene)
-        batch = {name: value[chosen] for name, value in batch.items()}
-        outputs = self._model(rays[chosen])
+        batch, rays = {name: value[chosen] for name, value in batch.items()}, rays[chosen]
+        rays.metadata["latent_noise"] = noise[own]  # by scene, where all else is by ray
+        outputs = self._model(rays)
         outputs["rgb_error"] = self.share.weight(scenes) * outputs["rgb_error"]
         metrics = self.mnif.get_metrics_dict(outputs, batch)
         self.watch.see(outputs["rgb_error"].mean(), batch["image"])
