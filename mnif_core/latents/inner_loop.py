@@ -41,6 +41,8 @@ class FittingConfig:
     latent_noise: NotNegative = 0.0
     """Of auto-decoding in training: standard deviation of noise on the latents of a step, as a share of the table's own
     in each dimension (see `noised`). 0: none, as in the paper."""
+    refit_steps: Annotated[int, Between(0, 1_000_000)] = 0
+    """Of auto-decoding: steps on the latents alone after stage 1 (see `refit`). 0: none, as in the paper."""
 
 
 def fit_latents(

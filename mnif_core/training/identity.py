@@ -8,7 +8,7 @@ from mnif_core.errors import CheckpointError
 from mnif_core.files.stored_config import shown
 from mnif_core.presets import Preset
 
-FITTING = {"latent_noise": 0.0}
+FITTING: dict[str, Any] = {"latent_noise": 0.0, "refit_steps": 0}
 """Settings of fitting that runs of before do not name, and what they had."""
 
 

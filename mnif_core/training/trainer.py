@@ -4,6 +4,7 @@ import json
 import math
 import os
 import platform
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -110,8 +111,10 @@ class Trainer:
         field_stage, times = self._fit_field(writer)
         summary |= times
         harvested = self._harvested()
-        latents = field_stage.latents() if harvested is None else harvested
-        held_out = None if self.validation is None else field_stage.field().reconstruct(self.validation)
+        latents = self._latents(field_stage) if harvested is None else harvested
+        summary["stage_1_seconds"] = self._earlier
+        known = field_stage.field(latents=latents)
+        held_out = None if self.validation is None else known.reconstruct(self.validation)
         prior_stage = PriorStage(self.fabric, self.preset, latents, held_out, self.seed)
         carried = {"latents": latents, **field_stage.weights()}
         summary |= self._run(2, prior_stage, carried, writer)
@@ -150,6 +153,7 @@ class Trainer:
             with self._naming_the_checkpoint():
                 if done.stage > number:
                     stage.load_weights(tensors)
+                    self._earlier = done.earlier_seconds
                     return {f"stage_{number}_seconds": done.earlier_seconds}
                 if done.stage == number:
                     reached = Reached(done.step, done.seconds, _best(tensors, done))
@@ -184,6 +188,17 @@ class Trainer:
         )
         self._earlier = round(reached.seconds, 1)
         return {f"stage_{number}_seconds": self._earlier}
+
+    def _latents(self, stage: FieldStage) -> Tensor:
+        """Of all training instances `[n, h]`; a run that is killed here goes on from the end of stage 1."""
+        started = time.perf_counter()
+        found = stage.refitted()
+        if found is None:
+            return stage.latents()
+        self._earlier = round(self._earlier + time.perf_counter() - started, 1)
+        if self.fabric.is_global_zero:
+            print(found, flush=True)
+        return found.latents
 
     _earlier = 0.0
 
