@@ -14,6 +14,7 @@ from mnif_core.commands.fit_scene import FitScene
 from mnif_core.commands.render import RenderScenes
 from mnif_core.commands.show import Interpolate, Reconstruct, Sample
 from mnif_core.commands.train import Image, Voxel
+from mnif_core.commands.tune import Tune
 from mnif_core.commands.view import View
 from mnif_core.errors import MnifError
 
@@ -26,6 +27,7 @@ Command = (
     | Annotated[Interpolate, subcommand("interpolate")]
     | Annotated[Evaluate, subcommand("evaluate")]
     | Annotated[Compare, subcommand("compare")]
+    | Annotated[Tune, subcommand("tune")]
     | Annotated[Bases, subcommand("bases")]
     | Annotated[Efficiency, subcommand("efficiency")]
     | Annotated[FitScene, subcommand("fit-scene")]

@@ -160,7 +160,7 @@ VOXEL_TINY = replace(
     IMAGE_TINY,
     modality="voxel",
     modulation=_mixture("voxel", (2, 64, 64, 64), w0=10.0),
-    fitting=FittingConfig("auto-decoding", 150, 1e-2, latent_std=0.01, weight_decay=1e-5),
+    fitting=FittingConfig("auto-decoding", 150, 1e-2, latent_std=0.01, weight_decay=1e-5, refit_steps=60),
     stage_1=StageConfig(5000, "steps", batch_size=64, rate=None, warmup_steps=100, clip_norm=1.0),
     latent_rate=1e-2,
     points=256,
@@ -182,7 +182,7 @@ NERF_S = ScenePreset(
 MNIF_TINY = ScenePreset(
     "scene",
     _mixture("scene", (3, 64, 32, 16), w0=10.0),
-    FittingConfig("auto-decoding", latent_std=0.01, weight_decay=1e-5),
+    FittingConfig("auto-decoding", latent_std=0.01, weight_decay=1e-5, refit_steps=60),
     StageConfig(2500, "steps", batch_size=64, rate=None, warmup_steps=100, clip_norm=1.0),
     PriorConfig(16, width=512, ema_decay=0.99),
     StageConfig(1500, "steps", batch_size=64, rate=1e-3),

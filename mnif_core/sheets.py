@@ -3,8 +3,9 @@
 from collections.abc import Collection
 from pathlib import Path
 
+import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from mnif_core.files.atomic import whole_file
@@ -38,6 +39,14 @@ def arrange(pictures: list[Tensor], columns: int, marked: Collection[int] = ()) 
     blank = [torch.ones_like(pictures[0])] * (-len(pictures) % columns)
     framed = [_framed(picture, number in marked) for number, picture in enumerate(pictures + blank)]
     return torch.cat([torch.cat(framed[i : i + columns], dim=1) for i in range(0, len(framed), columns)])
+
+
+def label(text: str, like: Tensor) -> Tensor:
+    """Lines of text on white, as large as a sheet shows the picture `like` `[height, width, 3]`."""
+    enlarged = max(1, TILE // like.shape[1])
+    picture = Image.new("RGB", (like.shape[1] * enlarged, like.shape[0] * enlarged), "white")
+    ImageDraw.Draw(picture).multiline_text((6, 6), text, fill="black", font_size=max(10, picture.width // 10))
+    return torch.from_numpy(np.asarray(picture).copy()).float() / 255.0
 
 
 def _framed(picture: Tensor, marked: bool) -> Tensor:

@@ -227,6 +227,20 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         )
         return scenes, pixels.pinned() if pinned else pixels
 
+    def refit_rays(
+        self, scenes: Tensor, number: int, rays: int, samples: int, judging: bool
+    ) -> tuple[PixelBatch, Tensor]:
+        """Rays `[scenes * rays]` of training views for a refit, contiguous by scene, and jitter `[all, samples]`.
+
+        Step `number` always draws the same for the same scenes `[scenes]`, whoever draws it. Rays that judge go
+        through pixels of every view that no step sees.
+        """
+        self.generator.manual_seed(mixed_seed(self.seed, 2, int(judging), number, int(scenes[0])))
+        share = self.config.foreground_share
+        pixels = self.store.sample_pixels(scenes, rays, 1, share, self.generator, self.box, judging)
+        jitter = torch.rand(len(pixels.view), samples, generator=self.generator, device=self.generator.device)
+        return pixels.to(self.device), jitter.to(self.device)
+
     def next_train(self, step: int) -> tuple[RayBundle, dict[str, Any]]:
         """Rays `[scenes * views * pixels]`, contiguous by scene, and `{"image": [rays, 3] in [0, 1]}`.
 

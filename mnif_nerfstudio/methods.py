@@ -26,6 +26,7 @@ def pipeline_of(preset: ScenePreset) -> MnifPipelineConfig:
     return MnifPipelineConfig(
         fit_steps=preset.stage_1.length,
         prior_steps=preset.stage_2.length,
+        refit_steps=preset.fitting.refit_steps,
         datamanager=MultiSceneDataManagerConfig(
             dataparser=SrnDataParserConfig(held_out_views=preset.held_out_views),
             scenes_per_step=preset.stage_1.batch_size,

@@ -15,6 +15,7 @@ from torchmetrics.functional.image import peak_signal_noise_ratio, structural_si
 from mnif_core.errors import ConfigError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.latents.inner_loop import auto_decoding_loss
+from mnif_core.latents.latent_noise import noised
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.networks.kernels.dispatch import Implementation
 from mnif_core.networks.mixture import CoefficientPolicy
@@ -54,6 +55,8 @@ class MnifModelConfig(ModelConfig):
     """Standard deviation of the latents at the start (the paper's sigma, not given there)."""
     latent_weight_decay: float = PAPER["latent_weight_decay"]
     """Penalty lambda/2 sum phi^2 on the latents of a step."""
+    latent_noise: float = PAPER["latent_noise"]
+    """Noise on the latents of a step, as a share of their spread over all scenes; the paper has none."""
     near_plane: float = PAPER["near_plane"]
     """Depth of the first sample along the optical axis, for the data's cameras."""
     far_plane: float = PAPER["far_plane"]
@@ -88,8 +91,9 @@ class MnifModel(Model):
 
     Rays of the data carry their scene in `metadata["scene"]` `[rays, 1]`, contiguous by scene, and the colour that
     they should have in `metadata["color"]` `[rays, 3]`, so that loss and gradient take one pass over the samples; in
-    training also where in its stratum each sample lies, `metadata["jitter"]` `[rays, samples]` in [0, 1). A camera of
-    the data set carries its scene too; any other camera (viewer, path, export) shows the chosen one.
+    training also where in its stratum each sample lies, `metadata["jitter"]` `[rays, samples]` in [0, 1), and noise on
+    the latents, `metadata["latent_noise"]` `[scenes, h]`, standard normal. A camera of the data set carries its scene
+    too; any other camera (viewer, path, export) shows the chosen one.
     """
 
     config: MnifModelConfig
@@ -106,6 +110,8 @@ class MnifModel(Model):
                 f"cameras are {distance:.2f} from the origin, not {config.near_plane:g} to {config.far_plane:g}; "
                 "pass --pipeline.model.near-plane and --pipeline.model.far-plane around it, or srn --normalise True"
             )
+        if config.latent_noise < 0:
+            raise ConfigError(f"latent_noise is {config.latent_noise}; pass --pipeline.model.latent-noise 0 or more")
         signal = signal_of(config, views)
         self.field = MnifField(mixture_of(config), len(self.scene_names), signal, config.latent_std)
         self.field.mixture.implementation = config.implementation
@@ -166,8 +172,9 @@ class MnifModel(Model):
         scenes, wanted = scenes_in(ray_bundle), ray_bundle.metadata.get("color")
         if scenes is None or wanted is None:
             return self._render(self.field.shown_network.networks(), ray_bundle)
-        latents = self.field.latents(scenes)
-        networks = self.field.networks(latents)
+        latents, noise = self.field.latents(scenes), ray_bundle.metadata.get("latent_noise")
+        seen = latents if noise is None else noised(latents, self.latents, noise, self.config.latent_noise)
+        networks = self.field.networks(seen)
         origins, directions, _ = rays_of(networks, ray_bundle)
         colors, jitter = wanted.to(origins).reshape(origins.shape), ray_bundle.metadata.get("jitter")
         if jitter is not None:

@@ -1,5 +1,6 @@
 """Both stages of one run: fit bases and latents, then learn the prior over the latents."""
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -10,20 +11,23 @@ from nerfstudio.data.datamanagers.base_datamanager import DataManagerConfig
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.models.base_model import ModelConfig
 from nerfstudio.pipelines.base_pipeline import VanillaPipeline, VanillaPipelineConfig
+from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 from torch.cuda.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
 
 from mnif_core.errors import CheckpointError
+from mnif_core.latents.refit import refit
 from mnif_core.presets import NERF_S
 from mnif_core.seeds import mixed_seed
 from mnif_core.signals.scenes import SceneSignal
-from mnif_core.training.collapse import ATTEMPTS, CollapseWatch
+from mnif_core.training.collapse import ATTEMPTS, CollapseWatch, slowed
 from mnif_nerfstudio.datamanager import MultiSceneDataManager, MultiSceneDataManagerConfig
 from mnif_nerfstudio.model import MnifModel, MnifModelConfig
 from mnif_nerfstudio.moved_run import data_folder, folder_with
 from mnif_nerfstudio.one_line_errors import errors_in_one_line
 from mnif_nerfstudio.prior_batch import PriorBatch
+from mnif_nerfstudio.ray_losses import RayLosses
 from mnif_nerfstudio.shares import Share
 from mnif_nerfstudio.shown_scene import selection_from_environment
 from mnif_nerfstudio.space import space_of, with_space
@@ -44,6 +48,8 @@ class MnifPipelineConfig(VanillaPipelineConfig):
     """Steps of stage 1 (auto-decoding, Alg. 2). The paper's 2,000 epochs of 2,458 scenes by 8."""
     prior_steps: int = NERF_S.stage_2.length
     """Steps of stage 2 (diffusion over the latents). The paper's 1,000 epochs of 2,458 latents by 32."""
+    refit_steps: int = NERF_S.fitting.refit_steps
+    """Steps on the latents alone after stage 1, where each scene keeps the better of two; the paper has none."""
     field_folder: Path = Path("field")
     """The run's field, beside which `mnif fit-scene` adds scenes; set by the run itself."""
 
@@ -61,6 +67,7 @@ class MnifPipeline(VanillaPipeline):
     stage_seconds: Tensor
     attempt: Tensor
     space: Tensor
+    refit_steps: Tensor
 
     def __init__(
         self,
@@ -82,6 +89,7 @@ class MnifPipeline(VanillaPipeline):
         self.register_buffer("watched", self.watch.totals)  # so that it is in checkpoints
         self.register_buffer("attempt", torch.zeros((), dtype=torch.long))
         self.register_buffer("space", space_of(self.mnif.signal))
+        self.register_buffer("refit_steps", torch.tensor(config.refit_steps))
         self.share = Share.of_this_process() if world_size > 1 else Share()
         # nerfstudio seeds each process apart by its rank
         self.seed = (torch.initial_seed() - self.share.rank) % 2**31
@@ -127,10 +135,12 @@ class MnifPipeline(VanillaPipeline):
         rays, batch = self.datamanager.next_train(step)
         samples, scenes = self.mnif.signal.samples_per_ray, self.datamanager.scenes_per_step
         rays.metadata["jitter"] = torch.rand(len(rays), samples, generator=self.generator, device=self.device)
+        noise = torch.randn(scenes, self.mnif.config.latent_dim, generator=self.generator, device=self.device)
         own, of_scene = self.share.rows(scenes), len(rays) // scenes
         chosen = slice(own.start * of_scene, own.stop * of_scene)
-        batch = {name: value[chosen] for name, value in batch.items()}
-        outputs = self._model(rays[chosen])
+        batch, rays = {name: value[chosen] for name, value in batch.items()}, rays[chosen]
+        rays.metadata["latent_noise"] = noise[own]  # by scene, where all else is by ray
+        outputs = self._model(rays)
         outputs["rgb_error"] = self.share.weight(scenes) * outputs["rgb_error"]
         metrics = self.mnif.get_metrics_dict(outputs, batch)
         self.watch.see(outputs["rgb_error"].mean(), batch["image"])
@@ -159,6 +169,26 @@ class MnifPipeline(VanillaPipeline):
         self.watch.totals.zero_()  # a loss that is not finite ends an attempt between two verdicts
         self.mnif.fit_updates += 1
 
+    @torch.no_grad()
+    def refit(self, rate: float) -> None:
+        """Fit the latents once more to bases that stay as they are; `rate` is of the first step (see `refit`)."""
+        started, model = time.perf_counter(), self.mnif
+        found = refit(
+            RayLosses(model, self.datamanager),
+            model.latents,
+            int(self.refit_steps),
+            rate * slowed(int(self.attempt)),
+            # the penalty of a step sums over its batch, where errors are averaged
+            self.datamanager.scenes_per_step * model.config.latent_weight_decay,
+            rank=self.share.rank,
+            processes=self.share.processes,
+            together=self._together,
+        )
+        model.latents.copy_(found.latents)
+        self.stage_seconds[0] += time.perf_counter() - started
+        if self.share.rank == 0:
+            CONSOLE.print(str(found))
+
     def _prior_loss(self) -> tuple[Any, dict[str, Tensor], dict[str, Tensor]]:
         model, size = self.mnif, self.mnif.config.prior_batch_size
         if not model.prior.is_fitted:
@@ -172,9 +202,13 @@ class MnifPipeline(VanillaPipeline):
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes
     ) -> list[TrainingCallback]:
-        """After each step, keep the shown scene and the prior's EMA weights current."""
+        """After each step, keep the shown scene and the prior's EMA weights current; after stage 1, refit latents."""
 
         def after(step: int) -> None:
+            if step == self.config.fit_steps - 1 and int(self.refit_steps) > 0:
+                optimizers = training_callback_attributes.optimizers
+                assert optimizers is not None
+                self.refit(optimizers.optimizers["latents"].param_groups[0]["initial_lr"])
             if self.in_prior_stage(step):
                 self.mnif.prior.update_ema()
                 self.mnif.prior_updates += 1
@@ -218,5 +252,7 @@ class MnifPipeline(VanillaPipeline):
         for name, value in (("watched", self.watch.totals), ("attempt", self.attempt)):
             if name in state:  # runs of before know nothing of them
                 value.copy_(state[name])
+        if "refit_steps" not in state:  # such runs have no refit
+            self.refit_steps.zero_()
         self.mnif.fit_updates += 1
         self.mnif.show(self.mnif.shown)

@@ -13,7 +13,7 @@ from mnif_core.signals.scenes import SceneSignal
 MIXTURE = {name: name for name in ("hidden_layers", "width", "num_bases", "latent_dim", "coefficients", "w0")}
 PRIOR = {f"prior_{name}": name for name in ("width", "blocks", "schedule", "prediction", "ema_decay")}
 SIGNAL = {"near_plane": "near", "far_plane": "far", "samples_per_ray": "samples_per_ray", "density": "density"}
-FITTING = {"latent_std": "latent_std", "latent_weight_decay": "weight_decay"}
+FITTING = {"latent_std": "latent_std", "latent_weight_decay": "weight_decay", "latent_noise": "latent_noise"}
 STAGE_2 = {"prior_batch_size": "batch_size"}
 
 

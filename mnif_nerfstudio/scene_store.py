@@ -20,6 +20,7 @@ from mnif_core.rendering.box import Box, pixels_within, seen_in
 from mnif_core.rendering.cameras import CameraReading, pixel_directions
 from mnif_nerfstudio.scene_cache import cached, default_cache
 
+SET_APART = 4  # one pixel in so many judges latents
 COPIED_AT_ONCE = 1024  # views moved to the GPU in one piece: bounds host memory
 
 
@@ -160,6 +161,7 @@ class SceneStore:
         foreground_share: float,
         generator: torch.Generator,
         box: Box | None = None,
+        judging: bool | None = None,
     ) -> PixelBatch:
         """Draw training views of each scene and pixels of each view, both with replacement.
 
@@ -170,6 +172,7 @@ class SceneStore:
             foreground_share: expected share in [0, 1] of pixels drawn from those that are not background.
             generator: of random numbers, on the store's device: nothing has to be transferred.
             box: what the pixels can show (`seen_in`), but for the foreground's. None: anything.
+            judging: true for pixels of a pattern over every view, one of `SET_APART`, false for all others. None: all.
         """
         device = self.images.device
         shape = (len(scenes), views_per_scene)
@@ -181,11 +184,20 @@ class SceneStore:
         views = views.repeat_interleave(pixels_per_view)
         rows = torch.div(pixels, self.width, rounding_mode="floor")
         columns = pixels - rows * self.width
+        if judging is not None:
+            columns = self._nearest_columns(rows, columns, judging)
         cameras = self.camera_to_worlds[views]
         directions = pixel_directions(torch.stack([rows, columns], dim=-1), self.intrinsics[views], cameras)
         norms = directions.norm(dim=-1, keepdim=True)
         colors = self.images[views, rows, columns].float() / 255.0
         return PixelBatch(cameras[..., 3], directions / norms, norms, colors, views)
+
+    def _nearest_columns(self, rows: Tensor, columns: Tensor, judging: bool) -> Tensor:
+        """Columns moved to the nearest of a row that judge, where (row + column) is a multiple, or that do not."""
+        off = (rows + columns) % SET_APART
+        moved = columns - off if judging else columns + (off == 0).long()
+        moved = torch.where(moved < 0, moved + SET_APART, moved)
+        return torch.where(moved < self.width, moved, moved - (SET_APART if judging else 2))
 
     def _draw_pixels(
         self, views: Tensor, count: int, share: float, generator: torch.Generator, box: Box | None

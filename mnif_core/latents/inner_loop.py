@@ -38,6 +38,11 @@ class FittingConfig:
     inner_clip: Positive | None = None
     """Largest norm of an instance's gradient in an inner step. None: no bound, as in the paper. Where a step goes
     too far the next gradient is larger still, and what the outer step learns from such an instance is noise."""
+    latent_noise: NotNegative = 0.0
+    """Of auto-decoding in training: standard deviation of noise on the latents of a step, as a share of the table's own
+    in each dimension (see `noised`). 0: none, as in the paper."""
+    refit_steps: Annotated[int, Between(0, 1_000_000)] = 0
+    """Of auto-decoding: steps on the latents alone after stage 1 (see `refit`). 0: none, as in the paper."""
 
 
 def fit_latents(

@@ -23,6 +23,10 @@ class TrainingConfig:
     """Length of stage 1 in the preset's unit (epochs, or steps where tiny). None: the preset's."""
     prior_length: int | None = None
     """Length of stage 2."""
+    latent_dim: int | None = None
+    """Latent dimensions H. None: the preset's."""
+    latent_noise: float | None = None
+    """Noise on the latents of a step of auto-decoding, as a share of their spread; 0 for none. None: the preset's."""
     resolution: int | None = None
     """Side of images in pixels, of grids in cells. None: the preset's."""
     orthogonality: float = 0.0

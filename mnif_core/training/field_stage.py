@@ -7,6 +7,7 @@ from torch import Tensor
 from mnif_core.generative_field import GenerativeField
 from mnif_core.latents.fitter import LatentFitter
 from mnif_core.latents.inner_loop import RowAdam
+from mnif_core.latents.refit import Refitted, refit
 from mnif_core.presets import Preset
 from mnif_core.prior.latent_prior import LatentPrior
 from mnif_core.signals.observations import Observations
@@ -14,6 +15,7 @@ from mnif_core.training.checkpoint import pack, pack_optimizer, unpack, unpack_o
 from mnif_core.training.collapse import Collapse, CollapseWatch, slowed
 from mnif_core.training.learning_rates import latents_rate, rated_parameters
 from mnif_core.training.objective import Objective
+from mnif_core.training.point_losses import PointLosses
 from mnif_core.training.stages import batch_of, optimizer_step, rates_of, require_divisible, step_generator
 from mnif_core.unseen.reconstruction import scores
 
@@ -71,6 +73,24 @@ class FieldStage:
         if self.objective.table is not None:
             return self.objective.table.weight.detach().clone()
         return self.field().reconstruct(self.train)
+
+    def refitted(self) -> Refitted | None:
+        """The table's latents after a refit, which always gives the same; none where the preset has none."""
+        steps, table = self.preset.fitting.refit_steps, self.objective.table
+        if steps == 0 or table is None or self.train.points < 2:
+            return None
+        # the penalty of a step sums over its batch, where errors are averaged
+        decay = self.config.batch_size * self.preset.fitting.weight_decay
+        return refit(
+            PointLosses(self.objective.modulation, self.train, self.seed),
+            table.weight.detach(),
+            steps,
+            self.rates[-1][0],
+            decay,
+            rank=self.fabric.global_rank,
+            processes=self.fabric.world_size,
+            together=lambda found: _together(self.fabric, found),
+        )
 
     def step(self, number: int) -> dict[str, float]:
         """See `Stage.step`.

@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from mnif_core.latents.fitter import LatentFitter
 from mnif_core.latents.inner_loop import LatentTable, auto_decoding_loss
+from mnif_core.latents.latent_noise import noised
 from mnif_core.networks.mixture import MixtureSiren
 from mnif_core.networks.modulation import Modulation
 from mnif_core.networks.orthogonality import orthogonality_loss
@@ -25,13 +26,17 @@ class Objective(nn.Module):
     def forward(
         self, index: Tensor, coordinates: Tensor, targets: Tensor, noise: Tensor, processes: int
     ) -> tuple[Tensor, Tensor]:
-        """The loss of a process's share of the batch, and its values `[s, p, k]`."""
+        """The loss of a process's share of the batch, and its values `[s, p, k]`.
+
+        Standard normal `noise` `[s, h]` moves the start of the inner loop, or the latents of the table.
+        """
         if self.table is not None:
             latents = self.table(index)
+            seen = noised(latents, self.table.weight, noise, self.fitter.config.latent_noise)
         else:
-            latents = self.fitter.fit(self.modulation, coordinates, targets, noise)
+            seen = latents = self.fitter.fit(self.modulation, coordinates, targets, noise)
         criterion = SquaredError(targets)
-        losses = self.modulation.instance(latents).loss(coordinates, criterion)
+        losses = self.modulation.instance(seen).loss(coordinates, criterion)
         if self.table is None:
             loss = losses.mean()
         else:

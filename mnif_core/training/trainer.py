@@ -4,6 +4,7 @@ import json
 import math
 import os
 import platform
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -18,10 +19,10 @@ from torch.utils.tensorboard import SummaryWriter
 from mnif_core.data.readers import read_observations
 from mnif_core.errors import CheckpointError, ConfigError
 from mnif_core.files.atomic import writing
-from mnif_core.files.stored_config import shown
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.mixture import MixtureConfig
-from mnif_core.presets import Preset, preset
+from mnif_core.presets import Preset
+from mnif_core.presets import preset as named_preset
 from mnif_core.seeds import mixed_seed
 from mnif_core.signals.kinds import SIGNALS
 from mnif_core.signals.observations import Observations, split
@@ -29,6 +30,7 @@ from mnif_core.training.checkpoint import Progress, read_checkpoint, write_check
 from mnif_core.training.collapse import Collapse, next_attempt
 from mnif_core.training.config import Precision, TrainingConfig
 from mnif_core.training.field_stage import FieldStage
+from mnif_core.training.identity import as_begun, require_same
 from mnif_core.training.loop import Best, Reached, run_stage
 from mnif_core.training.prior_stage import PriorStage
 from mnif_core.training.report import write_report
@@ -57,7 +59,7 @@ class Trainer:
     By fields of the signal, which settings of the same names decide."""
 
     def __init__(self, data: Any, config: TrainingConfig, preset: str) -> None:
-        self.preset = _resolved(preset, self.modality, config)
+        chosen = named_preset(preset, self.modality)
         self.reading = {name: getattr(config, name) for name in self.usual_reading}
         if config.checkpoint_every < 1:
             raise ConfigError(f"checkpoint_every {config.checkpoint_every}: choose 1 or more")
@@ -65,6 +67,10 @@ class Trainer:
         self.output_dir = Path(config.output_dir or f"outputs/{preset}")
         self.path = self.output_dir / "checkpoint.safetensors"
         self.fabric = _fabric(config.device, config.precision)
+        self.resumed = read_checkpoint(self.path, self.fabric.device) if config.resume else None
+        if self.resumed is not None:
+            chosen = as_begun(chosen, self.resumed[1].identity)
+        self.preset = _resolved(preset, chosen, config)
         everything = self.observations(data, self.preset.resolution, config.skip_bad)
         self.identity = {
             "preset": json.loads(json.dumps(asdict(self.preset))),
@@ -73,14 +79,15 @@ class Trainer:
             "instances": len(everything.names),
             "processes": self.fabric.world_size,
         }
+        if self.resumed is not None:
+            require_same(self.path, self.resumed[1].identity, self.identity, self.usual_reading)
+        elif self.path.exists():
+            raise ConfigError(f"{self.output_dir}: holds a run; pass --resume to go on, or another --output-dir")
         self.train, self.validation = everything, None
         if round(self.preset.validation_share * len(everything.names)) > 0:
             self.train, self.validation = split(everything, self.preset.validation_share, self.seed)
         if self.fabric.device.type == "cuda":
             self.train = self.train.to(self.fabric.device)
-        self.resumed = self._read() if config.resume else None
-        if not config.resume and self.path.exists():
-            raise ConfigError(f"{self.output_dir}: holds a run; pass --resume to go on, or another --output-dir")
 
     def observations(self, data: Any, resolution: int, skip_bad: bool) -> Observations:
         """Read the data of this modality: see `data.readers`."""
@@ -104,8 +111,10 @@ class Trainer:
         field_stage, times = self._fit_field(writer)
         summary |= times
         harvested = self._harvested()
-        latents = field_stage.latents() if harvested is None else harvested
-        held_out = None if self.validation is None else field_stage.field().reconstruct(self.validation)
+        latents = self._latents(field_stage) if harvested is None else harvested
+        summary["stage_1_seconds"] = self._earlier
+        known = field_stage.field(latents=latents)
+        held_out = None if self.validation is None else known.reconstruct(self.validation)
         prior_stage = PriorStage(self.fabric, self.preset, latents, held_out, self.seed)
         carried = {"latents": latents, **field_stage.weights()}
         summary |= self._run(2, prior_stage, carried, writer)
@@ -144,6 +153,7 @@ class Trainer:
             with self._naming_the_checkpoint():
                 if done.stage > number:
                     stage.load_weights(tensors)
+                    self._earlier = done.earlier_seconds
                     return {f"stage_{number}_seconds": done.earlier_seconds}
                 if done.stage == number:
                     reached = Reached(done.step, done.seconds, _best(tensors, done))
@@ -179,6 +189,17 @@ class Trainer:
         self._earlier = round(reached.seconds, 1)
         return {f"stage_{number}_seconds": self._earlier}
 
+    def _latents(self, stage: FieldStage) -> Tensor:
+        """Of all training instances `[n, h]`; a run that is killed here goes on from the end of stage 1."""
+        started = time.perf_counter()
+        found = stage.refitted()
+        if found is None:
+            return stage.latents()
+        self._earlier = round(self._earlier + time.perf_counter() - started, 1)
+        if self.fabric.is_global_zero:
+            print(found, flush=True)
+        return found.latents
+
     _earlier = 0.0
 
     def _harvested(self) -> Tensor | None:
@@ -201,20 +222,6 @@ class Trainer:
         except CheckpointError as error:
             raise CheckpointError(f"{self.path}: {error}") from error
 
-    def _read(self) -> tuple[dict[str, Tensor], Progress]:
-        tensors, state = read_checkpoint(self.path, self.fabric.device)
-        theirs = state.identity
-        reading = theirs.get("reading", {})
-        theirs = {**theirs, "reading": {**self.usual_reading, **(reading if isinstance(reading, dict) else {})}}
-        for key, ours in _flat(self.identity).items():
-            found = _flat(theirs).get(key)
-            if found != ours:
-                raise CheckpointError(
-                    f"{self.path}: the run has {key} {shown(found)}, this call {ours}; "
-                    "resume with the run's own settings"
-                )
-        return tensors, state
-
 
 def _best(tensors: dict[str, Tensor], done: Progress) -> Best | None:
     """The best score and its weights, where there are any."""
@@ -223,17 +230,9 @@ def _best(tensors: dict[str, Tensor], done: Progress) -> Best | None:
     return None if done.best is None else Best(done.best, weights)
 
 
-def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in nested.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
-
-
-def _resolved(name: str, modality: str, config: TrainingConfig) -> Preset:
-    """The preset `name`, changed as a run asks for."""
-    chosen = preset(name, modality)
-    for option in ("fit_length", "prior_length", "resolution"):
+def _resolved(name: str, chosen: Preset, config: TrainingConfig) -> Preset:
+    """The preset `chosen`, of a name, changed as a run asks for."""
+    for option in ("fit_length", "prior_length", "latent_dim", "resolution"):
         value = getattr(config, option)
         if value is not None and value < 1:
             raise ConfigError(f"{option} {value}: choose 1 or more")
@@ -241,8 +240,17 @@ def _resolved(name: str, modality: str, config: TrainingConfig) -> Preset:
         raise ConfigError(f"orthogonality {config.orthogonality}: choose 0 or more")
     if config.orthogonality > 0 and not isinstance(chosen.modulation, MixtureConfig):
         raise ConfigError(f"orthogonality {config.orthogonality}: only mixtures have bases; leave it out")
+    noise = chosen.fitting.latent_noise if config.latent_noise is None else config.latent_noise
+    if noise < 0:
+        raise ConfigError(f"latent_noise {noise}: choose 0 or more")
+    if noise > 0 and chosen.fitting.strategy != "auto-decoding":
+        raise ConfigError(f"latent_noise {noise}: preset '{name}' has no table of latents to add it to; leave it out")
+    latent_dim = config.latent_dim or chosen.modulation.latent_dim
     return replace(
         chosen,
+        modulation=replace(chosen.modulation, latent_dim=latent_dim),  # type: ignore[call-arg]  # of every modulation
+        prior=replace(chosen.prior, latent_dim=latent_dim),
+        fitting=replace(chosen.fitting, latent_noise=noise),
         stage_1=replace(chosen.stage_1, length=config.fit_length or chosen.stage_1.length),
         stage_2=replace(chosen.stage_2, length=config.prior_length or chosen.stage_2.length),
         resolution=config.resolution or chosen.resolution,

@@ -8,7 +8,16 @@ from safetensors.torch import load_file
 
 from tests.end_to_end.conftest import Tools, assert_ok, assert_one_line, short_run
 
-OPTIONS = ["--pipeline.fit-steps", 12, "--pipeline.prior-steps", 8, "--pipeline.datamanager.scenes-per-step", 5]
+OPTIONS = [
+    "--pipeline.model.latent-noise",
+    0.2,
+    "--pipeline.fit-steps",
+    12,
+    "--pipeline.prior-steps",
+    8,
+    "--pipeline.datamanager.scenes-per-step",
+    5,
+]
 TWO = ["--machine.num-devices", 2, "--machine.device-type", "cpu"]
 
 

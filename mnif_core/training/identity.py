@@ -1,0 +1,49 @@
+"""What a run follows from, and whether a call that goes on with it asks for the same."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mnif_core.errors import CheckpointError
+from mnif_core.files.stored_config import shown
+from mnif_core.presets import Preset
+
+FITTING: dict[str, Any] = {"latent_noise": 0.0, "refit_steps": 0}
+"""Settings of fitting that runs of before do not name, and what they had."""
+
+
+def as_begun(preset: Preset, identity: dict[str, Any]) -> Preset:
+    """`preset` as it was when the run of `identity` began: what has come since was off then."""
+    known = _flat(identity)
+    since = {name: value for name, value in FITTING.items() if f"preset.fitting.{name}" not in known}
+    return replace(preset, fitting=replace(preset.fitting, **since))
+
+
+def require_same(path: Path, theirs: dict[str, Any], ours: dict[str, Any], usual_reading: dict[str, str]) -> None:
+    """Compare the identity in a checkpoint with that of a call.
+
+    Args:
+        path: of the checkpoint, for the message.
+        theirs: of the run.
+        ours: of the call.
+        usual_reading: how runs read their data that do not say it.
+
+    Raises:
+        CheckpointError: they differ.
+    """
+    reading = theirs.get("reading", {})
+    theirs = {**theirs, "reading": {**usual_reading, **(reading if isinstance(reading, dict) else {})}}
+    found = {f"preset.fitting.{name}": value for name, value in FITTING.items()} | _flat(theirs)
+    for key, wanted in _flat(ours).items():
+        if found.get(key) != wanted:
+            raise CheckpointError(
+                f"{path}: the run has {key} {shown(found.get(key))}, this call {wanted}; "
+                "resume with the run's own settings"
+            )
+
+
+def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
