@@ -18,11 +18,13 @@ from mnif_core.errors import CheckpointError
 from mnif_core.presets import NERF_S
 from mnif_core.seeds import mixed_seed
 from mnif_core.training.collapse import ATTEMPTS, CollapseWatch
+from mnif_core.training.prior_choice import is_stepped
 from mnif_nerfstudio.datamanager import MultiSceneDataManager, MultiSceneDataManagerConfig
 from mnif_nerfstudio.model import MnifModel, MnifModelConfig
 from mnif_nerfstudio.moved_run import data_folder, folder_with
 from mnif_nerfstudio.one_line_errors import errors_in_one_line
 from mnif_nerfstudio.prior_batch import PriorBatch
+from mnif_nerfstudio.prior_selection import PriorSelection
 from mnif_nerfstudio.shares import Share
 from mnif_nerfstudio.shown_scene import selection_from_environment
 from mnif_nerfstudio.state_check import check_state
@@ -44,6 +46,12 @@ class MnifPipelineConfig(VanillaPipelineConfig):
     """Steps of stage 2 (diffusion over the latents). The paper's 1,000 epochs of 2,458 latents by 32."""
     field_folder: Path = Path("field")
     """The run's field, beside which `mnif fit-scene` adds scenes; set by the run itself."""
+
+    @property
+    def steps(self) -> int:
+        """Of both stages; a prior that is fitted at once has no stage 2."""
+        model: Any = self.model
+        return self.fit_steps + (self.prior_steps if is_stepped(model.prior_kind) else 0)
 
     def setup(self, **kwargs: Any) -> Any:
         """The pipeline; from here on, what a user can mend ends a command in one line."""
@@ -78,6 +86,8 @@ class MnifPipeline(VanillaPipeline):
         self.watch = CollapseWatch(config.fit_steps, 3, device)
         self.register_buffer("watched", self.watch.totals)  # so that it is in checkpoints
         self.register_buffer("attempt", torch.zeros((), dtype=torch.long))
+        self.selection = PriorSelection(self.mnif, self.mnif.config.prior_kind)
+        self.register_buffer("chosen_prior", self.selection.number)
         self.share = Share.of_this_process() if world_size > 1 else Share()
         # nerfstudio seeds each process apart by its rank
         self.seed = (torch.initial_seed() - self.share.rank) % 2**31
@@ -156,10 +166,11 @@ class MnifPipeline(VanillaPipeline):
         self.mnif.fit_updates += 1
 
     def _prior_loss(self) -> tuple[Any, dict[str, Tensor], dict[str, Tensor]]:
-        model, size = self.mnif, self.mnif.config.prior_batch_size
+        model, size, known = self.mnif, self.mnif.config.prior_batch_size, self.selection.known()
         if not model.prior.is_fitted:
-            model.prior.fit_statistics(model.latents.detach())
-        scenes = torch.randint(model.num_scenes, (size,), generator=self.generator, device=self.device)
+            model.prior.fit_statistics(model.latents.detach()[known])
+        drawn = torch.randint(len(known), (size,), generator=self.generator, device=self.device)
+        scenes = known[drawn]
         own, (timesteps, noise) = self.share.rows(size), model.prior.draw(size, self.generator)
         outputs = self._model(PriorBatch(scenes[own], timesteps[own], noise[own]))
         outputs["prior_loss"] = self.share.weight(size) * outputs["prior_loss"]
@@ -210,5 +221,6 @@ class MnifPipeline(VanillaPipeline):
         for name, value in (("watched", self.watch.totals), ("attempt", self.attempt)):
             if name in state:  # runs of before know nothing of them
                 value.copy_(state[name])
+        self.selection.load(state.get("chosen_prior"))
         self.mnif.fit_updates += 1
         self.mnif.show(self.mnif.shown)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mnif_core.files.atomic import write_json
 from mnif_core.generative_field import GenerativeField
-from mnif_core.latents.novelty import sample_novelty
+from mnif_core.latents.novelty import copying, sample_novelty
 from mnif_core.sheets import arrange, save_png
 from mnif_nerfstudio.datamanager import HeldOutViews
 
@@ -24,6 +24,8 @@ PAIRS_PER_ROW, PAIR_ROWS = 8, 3
 
 def write_report(pipeline: "MnifPipeline", folder: Path) -> dict[str, Any]:
     """Write `field/`, `contact_sheet.png` and `summary.json` into `folder`, and print one last line.
+
+    Before it comes one more where samples are copies.
 
     Returns:
         The summary: held-out PSNR in dB, seconds of each stage, how far samples are from training latents, paths.
@@ -49,6 +51,8 @@ def write_report(pipeline: "MnifPipeline", folder: Path) -> dict[str, Any]:
     if field.prior is not None:
         samples = field.sample_latents(SAMPLES, seed=0)
         summary |= sample_novelty(field.sample_latents(256, seed=1), field.latents)
+    if model.choice is not None:
+        summary |= model.choice.summary()
     sheet = folder / "contact_sheet.png"
     save_png(_contact_sheet(pipeline, field, samples), sheet)
     summary |= {"contact_sheet": str(sheet), "field": str(artefact)}
@@ -57,8 +61,12 @@ def write_report(pipeline: "MnifPipeline", folder: Path) -> dict[str, Any]:
         f"held-out PSNR {summary['held_out_psnr_db']:.2f} dB over {len(psnr)} views of {model.num_scenes} scenes"
         f" | stage 1 {seconds[0]:.0f} s, stage 2 {seconds[1]:.0f} s"
     )
+    if model.choice is not None:
+        line += f" | {model.choice.line()}"
     if "novelty_ratio" in summary:
         line += f" | sample-to-train / train-to-train distance {summary['novelty_ratio']:.2f}"
+    if (warning := copying(summary)) is not None:
+        print(warning, flush=True)
     print(f"{line} | {sheet} | {artefact}", flush=True)
     return summary
 

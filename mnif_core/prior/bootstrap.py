@@ -111,7 +111,7 @@ def _choose_bandwidth(latents: Tensor, seed: int) -> float:
     total, folds = len(latents), min(FOLDS, len(latents))
     if folds < 2:
         return BANDWIDTHS[0]
-    fold = torch.randperm(total, generator=torch.Generator().manual_seed(seed)).to(latents.device) % folds
+    fold = torch.randperm(total, generator=torch.Generator().manual_seed(seed), device="cpu").to(latents.device) % folds
     scores = []
     for bandwidth in BANDWIDTHS:
         parts = []

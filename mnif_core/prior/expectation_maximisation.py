@@ -53,7 +53,7 @@ def choose_components(points: Tensor, seed: int) -> int:
     """
     count, dim = points.shape
     folds = min(FOLDS, count)
-    fold = torch.randperm(count, generator=torch.Generator().manual_seed(seed)) % folds
+    fold = torch.randperm(count, generator=torch.Generator().manual_seed(seed), device="cpu") % folds
     best, likeliest = 1, -math.inf
     components = 1
     while components <= min(MOST, count * (folds - 1) // folds // max(1, dim)) or components == 1:
@@ -82,7 +82,7 @@ def _maximised(points: Tensor, belongs: Tensor) -> Gaussians:
     )
     shared = scatter.sum(0) / count
     covariances = (scatter + dim * shared) / (sums + dim)[:, None, None]
-    covariances = covariances + RIDGE * torch.eye(dim).to(points)
+    covariances = covariances + RIDGE * torch.eye(dim, dtype=points.dtype, device=points.device)
     return Gaussians(sums / sums.sum(), means, torch.linalg.cholesky(covariances))
 
 
@@ -98,7 +98,7 @@ def _joint(gaussians: Gaussians, points: Tensor) -> Tensor:
 
 def _k_means(points: Tensor, clusters: int, generator: torch.Generator) -> Tensor:
     """Cluster `[n]` of each point; centres start far apart (k-means++, Arthur & Vassilvitskii 2007)."""
-    centres = points[torch.randint(len(points), (1,), generator=generator)]
+    centres = points[torch.randint(len(points), (1,), generator=generator, device="cpu")]
     while len(centres) < clusters:
         squared = torch.cdist(points, centres).min(1).values.square()
         odds = squared if float(squared.sum()) > 0 else torch.ones_like(squared)  # all are duplicates of centres

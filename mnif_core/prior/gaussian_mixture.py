@@ -92,11 +92,11 @@ class GaussianMixturePrior(Prior):
         if components is None:
             components = choose_components(standard, seed)
         found = fit_gaussians(standard, components, torch.Generator().manual_seed(seed))
-        prior = cls(GaussianMixtureConfig(latents.shape[1], components))
+        prior = cls(GaussianMixtureConfig(latents.shape[1], components)).cpu()
         prior.log_shares.copy_(found.shares.log())
         prior.means.copy_(mean)
         prior.means[:, alive] += (found.means * std[alive]).float()
-        rows = torch.zeros(components, len(mean), int(alive.sum()), dtype=torch.float64)
+        rows = torch.zeros(components, len(mean), int(alive.sum()), dtype=torch.float64, device="cpu")
         rows[:, alive] = found.factors * std[alive, None]
         prior.factors[:, :, alive] = rows.float()
         return prior.to(latents)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from mnif_core.prior.protocol import PriorChoice
+
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["32-true", "bf16-mixed"]
 
@@ -23,6 +25,9 @@ class TrainingConfig:
     """Length of stage 1 in the preset's unit (epochs, or steps where tiny). None: the preset's."""
     prior_length: int | None = None
     """Length of stage 2."""
+    prior: PriorChoice | None = None
+    """What samples are drawn from: diffusion, a mixture of Gaussians, a smoothed bootstrap, or auto, the one that
+    held-out latents choose. None: the preset's, or that of the run that goes on."""
     resolution: int | None = None
     """Side of images in pixels, of grids in cells. None: the preset's."""
     orthogonality: float = 0.0

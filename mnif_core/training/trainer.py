@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from lightning_fabric import Fabric
@@ -22,6 +22,7 @@ from mnif_core.files.stored_config import shown
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.mixture import MixtureConfig
 from mnif_core.presets import Preset, preset
+from mnif_core.prior.protocol import PriorChoice
 from mnif_core.seeds import mixed_seed
 from mnif_core.signals.kinds import SIGNALS
 from mnif_core.signals.observations import Observations, split
@@ -30,6 +31,7 @@ from mnif_core.training.collapse import Collapse, next_attempt
 from mnif_core.training.config import Precision, TrainingConfig
 from mnif_core.training.field_stage import FieldStage
 from mnif_core.training.loop import Best, Reached, run_stage
+from mnif_core.training.prior_choice import choose_prior, is_stepped
 from mnif_core.training.prior_stage import PriorStage
 from mnif_core.training.report import write_report
 from mnif_core.training.stages import Stage
@@ -78,7 +80,7 @@ class Trainer:
             self.train, self.validation = split(everything, self.preset.validation_share, self.seed)
         if self.fabric.device.type == "cuda":
             self.train = self.train.to(self.fabric.device)
-        self.resumed = self._read() if config.resume else None
+        self.resumed = self._read(config) if config.resume else None
         if not config.resume and self.path.exists():
             raise ConfigError(f"{self.output_dir}: holds a run; pass --resume to go on, or another --output-dir")
 
@@ -106,13 +108,20 @@ class Trainer:
         harvested = self._harvested()
         latents = field_stage.latents() if harvested is None else harvested
         held_out = None if self.validation is None else field_stage.field().reconstruct(self.validation)
-        prior_stage = PriorStage(self.fabric, self.preset, latents, held_out, self.seed)
-        carried = {"latents": latents, **field_stage.weights()}
-        summary |= self._run(2, prior_stage, carried, writer)
-        field = field_stage.field(prior_stage.prior, latents)
+        diffusion = None
+        if is_stepped(self.preset.prior_kind):
+            prior_stage = PriorStage(self.fabric, self.preset, latents, held_out, self.seed)
+            carried = {"latents": latents, **field_stage.weights()}
+            summary |= self._run(2, prior_stage, carried, writer)
+            diffusion = prior_stage.prior
+        choice = choose_prior(
+            self.preset.prior_kind, diffusion, latents, latents, latents[:0] if held_out is None else held_out
+        )
+        summary |= choice.summary()
+        field = field_stage.field(choice.prior, latents)
         if writer is not None:
             writer.close()
-            write_report(field, self.train, self.validation, self.output_dir, summary)
+            write_report(field, self.train, self.validation, self.output_dir, summary, choice.line())
         self.fabric.barrier()
         return field
 
@@ -201,11 +210,17 @@ class Trainer:
         except CheckpointError as error:
             raise CheckpointError(f"{self.path}: {error}") from error
 
-    def _read(self) -> tuple[dict[str, Tensor], Progress]:
+    def _read(self, config: TrainingConfig) -> tuple[dict[str, Tensor], Progress]:
         tensors, state = read_checkpoint(self.path, self.fabric.device)
         theirs = state.identity
         reading = theirs.get("reading", {})
         theirs = {**theirs, "reading": {**self.usual_reading, **(reading if isinstance(reading, dict) else {})}}
+        settings = theirs.get("preset")
+        if isinstance(settings, dict):
+            kind = settings.setdefault("prior_kind", "diffusion")  # the only one, in runs of before
+            if config.prior is None and kind in get_args(PriorChoice):
+                self.preset = replace(self.preset, prior_kind=kind)
+                self.identity["preset"]["prior_kind"] = kind
         for key, ours in _flat(self.identity).items():
             found = _flat(theirs).get(key)
             if found != ours:
@@ -237,6 +252,8 @@ def _resolved(name: str, modality: str, config: TrainingConfig) -> Preset:
         value = getattr(config, option)
         if value is not None and value < 1:
             raise ConfigError(f"{option} {value}: choose 1 or more")
+    if config.prior is not None and config.prior not in get_args(PriorChoice):
+        raise ConfigError(f"prior '{config.prior}': choose one of {', '.join(get_args(PriorChoice))}")
     if config.orthogonality < 0:
         raise ConfigError(f"orthogonality {config.orthogonality}: choose 0 or more")
     if config.orthogonality > 0 and not isinstance(chosen.modulation, MixtureConfig):
@@ -247,6 +264,7 @@ def _resolved(name: str, modality: str, config: TrainingConfig) -> Preset:
         stage_2=replace(chosen.stage_2, length=config.prior_length or chosen.stage_2.length),
         resolution=config.resolution or chosen.resolution,
         orthogonality=config.orthogonality,
+        prior_kind=config.prior or chosen.prior_kind,
     )
 
 

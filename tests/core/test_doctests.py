@@ -9,7 +9,6 @@ import mnif_core
 from mnif_core import generative_field
 from mnif_core.prior import bootstrap, diffusion, gaussian_mixture, latent_prior
 
-
 MODULES = [mnif_core, generative_field, diffusion, latent_prior, gaussian_mixture, bootstrap]
 
 
