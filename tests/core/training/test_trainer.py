@@ -32,7 +32,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def trainer(data: Path, folder: Path, **options: Any) -> ImageTrainer:
-    settings = {"fit_length": FIT, "prior_length": PRIOR, "resolution": 8, "checkpoint_every": 2, "device": "cpu"}
+    settings = {"fit_length": FIT, "prior_length": PRIOR, "prior": "diffusion", "resolution": 8, "checkpoint_every": 2}
+    settings |= {"device": "cpu"}
     return ImageTrainer(data=data, output_dir=folder, **settings | options)
 
 
@@ -113,7 +114,7 @@ import sys
 from mnif_core import ImageTrainer
 if __name__ == "__main__":
     ImageTrainer(data=sys.argv[1], output_dir=sys.argv[2], fit_length=int(sys.argv[3]), prior_length=4, resolution=8,
-                 checkpoint_every=2, device="cpu", resume=sys.argv[4:] == ["resume"]).fit()
+                 prior="diffusion", checkpoint_every=2, device="cpu", resume=sys.argv[4:] == ["resume"]).fit()
 """
 
 
