@@ -20,7 +20,8 @@ from mnif_core.networks.hypernetwork import HypernetworkConfig
 from mnif_core.networks.mixture import MixtureConfig
 from mnif_core.networks.modulation import Modulation, ModulationConfig
 from mnif_core.networks.spatial_mixture import SpatialMixtureConfig
-from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
+from mnif_core.prior.kinds import PRIORS, with_kind
+from mnif_core.prior.protocol import Prior
 from mnif_core.signals.kinds import SIGNALS
 from mnif_core.signals.protocol import Signal
 
@@ -38,7 +39,7 @@ class StoredField(NamedTuple):
     modulation: Modulation
     latents: Tensor
     signal: Signal
-    prior: LatentPrior | None
+    prior: Prior | None
     names: list[str]
     fitter: LatentFitter | None
 
@@ -71,7 +72,7 @@ def read_field_folder(folder: Path, device: torch.device | str = "cpu") -> Store
             f"{path}: a field of {modulation_config.in_dim} coordinates and {modulation_config.out_dim} values is no "
             f"{signal.kind}; restore the file, or train again"
         )
-    prior_config = None if settings.prior is None else from_json(PriorConfig, settings.prior, f"{path}: prior")
+    prior_config = None if settings.prior is None else _of_kind(PRIORS, with_kind(settings.prior), f"{path}: prior")
     fitting = None if settings.fitting is None else from_json(FittingConfig, settings.fitting, f"{path}: fitting")
     latent_dim = modulation_config.latent_dim
     if prior_config is not None and prior_config.latent_dim != latent_dim:
@@ -81,7 +82,7 @@ def read_field_folder(folder: Path, device: torch.device | str = "cpu") -> Store
         weights = {_renamed(name): value for name, value in weights.items()}
     where = str(folder)
     modulation = built(modulation_config.build, weights, "modulation.", where)
-    prior = None if prior_config is None else built(lambda: LatentPrior(prior_config), weights, "prior.", where)
+    prior = None if prior_config is None else built(prior_config.build, weights, "prior.", where)
     fitter = None
     if fitting is not None:
         fitter = built(lambda: LatentFitter(fitting, latent_dim), weights, "fitter.", where)

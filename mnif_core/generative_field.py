@@ -25,7 +25,8 @@ from mnif_core.latents.neighbours import Sampler, sample_between_neighbours
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.networks.kernels.dispatch import Implementation
 from mnif_core.networks.modulation import Modulation
-from mnif_core.prior.latent_prior import LatentPrior
+from mnif_core.prior.kinds import to_store
+from mnif_core.prior.protocol import Prior
 from mnif_core.signals.observations import Observations
 from mnif_core.signals.protocol import Signal
 
@@ -39,7 +40,7 @@ class GenerativeField:
         modulation: latents to networks.
         latents: `[s, h]` of the training instances.
         signal: what values mean and how they are shown.
-        prior: p(phi), or none before stage 2.
+        prior: p(phi), of any kind, or none before stage 2.
         names: of the training instances, in the order of `latents`.
         fitter: how latents of unseen instances are found, or none where that needs more than values at points.
 
@@ -57,7 +58,7 @@ class GenerativeField:
         modulation: Modulation,
         latents: Tensor,
         signal: Signal,
-        prior: LatentPrior | None = None,
+        prior: Prior | None = None,
         names: Sequence[str] = (),
         fitter: LatentFitter | None = None,
     ) -> None:
@@ -128,7 +129,7 @@ class GenerativeField:
             count: how many.
             seed: same seed, same device, same result. None: a fresh draw.
             sampler: `dpm++`, `ddim` or `ddpm` for reverse diffusion, `neighbours` for Eq. 11.
-            steps: of reverse diffusion.
+            steps: of reverse diffusion; other priors draw at once.
             **decode: handed to `decode`.
         """
         return self.decode(self.sample_latents(count, seed, sampler, steps), **decode)
@@ -207,7 +208,7 @@ class GenerativeField:
             "version": VERSION,
             "modulation": {"kind": self.modulation.config.kind, **asdict(self.modulation.config)},
             "signal": {"kind": self.signal.kind, **asdict(self.signal)},
-            "prior": asdict(self.prior.config) if self.prior is not None else None,
+            "prior": to_store(self.prior.settings) if self.prior is not None else None,
             "fitting": asdict(self.fitter.config) if self.fitter is not None else None,
             "names": self.names,
         }

@@ -22,6 +22,7 @@ from mnif_core.networks.mixture import CoefficientPolicy, MixtureConfig
 from mnif_core.networks.modulation import ModulationConfig
 from mnif_core.networks.spatial_mixture import SpatialMixtureConfig
 from mnif_core.prior.latent_prior import PriorConfig
+from mnif_core.prior.protocol import PriorChoice
 from mnif_core.signals.kinds import SIGNALS
 from mnif_core.signals.scenes import SceneSignal
 
@@ -74,6 +75,8 @@ class Preset:
     """Weight of the penalty on bases that are alike, in stage 1 (suggested in Sec. 5.3, off in the paper)."""
     validation_share: float = 0.0
     """Share of the instances held out, to choose the best weights of each stage by; 0 trains on all."""
+    prior_kind: PriorChoice = "diffusion"
+    """What samples are drawn from; `auto`: the kind that held-out latents choose. The paper's is diffusion."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,7 @@ IMAGE_TINY = Preset(
     resolution=32,
     points=512,
     validation_share=0.1,
+    prior_kind="auto",
 )
 # Auto-decoding: of shapes as unlike as a chair and a piano three inner steps learn little (IoU 0.2 after 1,000 steps)
 VOXEL_TINY = replace(
@@ -192,6 +196,7 @@ MNIF_TINY = ScenePreset(
     foreground_share=0.5,
     box=True,
     held_out_views=3,
+    prior_kind="auto",
     signal=SceneSignal(samples_per_ray=24, density="softplus"),
 )
 # Many pictures with few pixels each; 64 global numbers, and 8 for each of 4 x 4 corners. With 8 x 8 x 4 pictures of ten

@@ -21,8 +21,10 @@ from mnif_core.networks.kernels.dispatch import Implementation
 from mnif_core.networks.mixture import CoefficientPolicy
 from mnif_core.presets import NERF_S
 from mnif_core.prior.latent_prior import LatentPrior
+from mnif_core.prior.protocol import Prior, PriorChoice
 from mnif_core.rendering.occupancy import Occupancy
 from mnif_core.signals.scenes import SceneSignal
+from mnif_core.training.prior_choice import Choice
 from mnif_core.unseen.saved_scenes import SavedScenes
 from mnif_core.viewing.selection import Selection, base_latent, latent_of
 from mnif_nerfstudio.field import MnifField
@@ -65,6 +67,9 @@ class MnifModelConfig(ModelConfig):
     """Samples on a ray, stratified in training and evenly spaced otherwise."""
     density: Literal["elu", "softplus"] = PAPER["density"]
     """Density activation: the paper's `elu`, or `softplus`, which forms surfaces in fewer steps."""
+    prior_kind: PriorChoice = PAPER["prior_kind"]
+    """What samples are drawn from: diffusion (paper), a mixture of Gaussians, a smoothed bootstrap, or auto, the one
+    that held-out latents choose at the end of stage 2."""
     prior_width: int = PAPER["prior_width"]
     """Channels of the prior's residual MLP."""
     prior_blocks: int = PAPER["prior_blocks"]
@@ -116,6 +121,7 @@ class MnifModel(Model):
         self.field = MnifField(mixture_of(config), len(self.scene_names), signal, config.latent_std)
         self.field.mixture.implementation = config.implementation
         self.prior = LatentPrior(prior_of(config))
+        self.choice: Choice | None = None
         self.field_folder = Path("field")
         self.shown, self._moved = Selection(), torch.zeros(())
         # steps that have changed weights in this process: thumbnails go by them
@@ -286,6 +292,8 @@ class MnifModel(Model):
             self.field.shown_latent = base_latent(self.generative_field(), self.shown) + self._moved
 
     def generative_field(self) -> GenerativeField:
-        """The artefact: everything learned, without nerfstudio."""
-        prior = self.prior if self.prior_is_trained else None
+        """The artefact: everything learned, without nerfstudio; of priors the one chosen, once one is."""
+        prior: Prior | None = self.prior if self.prior_is_trained else None
+        if self.choice is not None:
+            prior = self.choice.prior
         return GenerativeField(self.field.mixture, self.latents.detach(), replace(self.signal), prior, self.scene_names)

@@ -22,11 +22,13 @@ from mnif_core.presets import NERF_S
 from mnif_core.seeds import mixed_seed
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.training.collapse import ATTEMPTS, CollapseWatch, slowed
+from mnif_core.training.prior_choice import is_stepped
 from mnif_nerfstudio.datamanager import MultiSceneDataManager, MultiSceneDataManagerConfig
 from mnif_nerfstudio.model import MnifModel, MnifModelConfig
 from mnif_nerfstudio.moved_run import data_folder, folder_with
 from mnif_nerfstudio.one_line_errors import errors_in_one_line
 from mnif_nerfstudio.prior_batch import PriorBatch
+from mnif_nerfstudio.prior_selection import PriorSelection
 from mnif_nerfstudio.ray_losses import RayLosses
 from mnif_nerfstudio.shares import Share
 from mnif_nerfstudio.shown_scene import selection_from_environment
@@ -52,6 +54,12 @@ class MnifPipelineConfig(VanillaPipelineConfig):
     """Steps on the latents alone after stage 1, where each scene keeps the better of two; the paper has none."""
     field_folder: Path = Path("field")
     """The run's field, beside which `mnif fit-scene` adds scenes; set by the run itself."""
+
+    @property
+    def steps(self) -> int:
+        """Of both stages; a prior that is fitted at once has no stage 2."""
+        model: Any = self.model
+        return self.fit_steps + (self.prior_steps if is_stepped(model.prior_kind) else 0)
 
     def setup(self, **kwargs: Any) -> Any:
         """The pipeline; from here on, what a user can mend ends a command in one line."""
@@ -90,6 +98,8 @@ class MnifPipeline(VanillaPipeline):
         self.register_buffer("attempt", torch.zeros((), dtype=torch.long))
         self.register_buffer("space", space_of(self.mnif.signal))
         self.register_buffer("refit_steps", torch.tensor(config.refit_steps))
+        self.selection = PriorSelection(self.mnif, self.mnif.config.prior_kind)
+        self.register_buffer("chosen_prior", self.selection.number)
         self.share = Share.of_this_process() if world_size > 1 else Share()
         # nerfstudio seeds each process apart by its rank
         self.seed = (torch.initial_seed() - self.share.rank) % 2**31
@@ -190,10 +200,11 @@ class MnifPipeline(VanillaPipeline):
             CONSOLE.print(str(found))
 
     def _prior_loss(self) -> tuple[Any, dict[str, Tensor], dict[str, Tensor]]:
-        model, size = self.mnif, self.mnif.config.prior_batch_size
+        model, size, known = self.mnif, self.mnif.config.prior_batch_size, self.selection.known()
         if not model.prior.is_fitted:
-            model.prior.fit_statistics(model.latents.detach())
-        scenes = torch.randint(model.num_scenes, (size,), generator=self.generator, device=self.device)
+            model.prior.fit_statistics(model.latents.detach()[known])
+        drawn = torch.randint(len(known), (size,), generator=self.generator, device=self.device)
+        scenes = known[drawn]
         own, (timesteps, noise) = self.share.rows(size), model.prior.draw(size, self.generator)
         outputs = self._model(PriorBatch(scenes[own], timesteps[own], noise[own]))
         outputs["prior_loss"] = self.share.weight(size) * outputs["prior_loss"]
@@ -254,5 +265,6 @@ class MnifPipeline(VanillaPipeline):
                 value.copy_(state[name])
         if "refit_steps" not in state:  # such runs have no refit
             self.refit_steps.zero_()
+        self.selection.load(state.get("chosen_prior"))
         self.mnif.fit_updates += 1
         self.mnif.show(self.mnif.shown)

@@ -14,6 +14,7 @@ MIXTURE = {name: name for name in ("hidden_layers", "width", "num_bases", "laten
 PRIOR = {f"prior_{name}": name for name in ("width", "blocks", "schedule", "prediction", "ema_decay")}
 SIGNAL = {"near_plane": "near", "far_plane": "far", "samples_per_ray": "samples_per_ray", "density": "density"}
 FITTING = {"latent_std": "latent_std", "latent_weight_decay": "weight_decay", "latent_noise": "latent_noise"}
+RUN = {"prior_kind": "prior_kind"}
 STAGE_2 = {"prior_batch_size": "batch_size"}
 
 
@@ -25,6 +26,7 @@ def model_options(preset: ScenePreset) -> dict[str, Any]:
         (preset.signal, SIGNAL),
         (preset.fitting, FITTING),
         (preset.stage_2, STAGE_2),
+        (preset, RUN),
     ]
     return {option: getattr(part, name) for part, names in parts for option, name in names.items()}
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mnif_core.files.atomic import write_json
 from mnif_core.generative_field import GenerativeField
-from mnif_core.latents.novelty import sample_novelty
+from mnif_core.latents.novelty import copying, sample_novelty
 from mnif_core.sheets import arrange, save_png
 from mnif_nerfstudio.datamanager import HeldOutViews
 
@@ -25,7 +25,8 @@ PAIRS_PER_ROW, PAIR_ROWS = 8, 3  # of a held-out view and its reconstruction
 def write_report(pipeline: "MnifPipeline", folder: Path) -> str:
     """Write `field/`, `contact_sheet.png` and `summary.json` into `folder`; what they say in one line.
 
-    The summary: held-out PSNR in dB, seconds of each stage, how far samples are from training latents, paths.
+    The summary: held-out PSNR in dB, seconds of each stage, how far samples are from training latents, paths. Before it
+    comes one more line where samples are copies.
     """
     pipeline.eval()
     model = pipeline.mnif
@@ -48,6 +49,8 @@ def write_report(pipeline: "MnifPipeline", folder: Path) -> str:
     if field.prior is not None:
         samples = field.sample_latents(SAMPLES, seed=0)
         summary |= sample_novelty(field.sample_latents(256, seed=1), field.latents)
+    if model.choice is not None:
+        summary |= model.choice.summary()
     sheet = folder / "contact_sheet.png"
     save_png(_contact_sheet(pipeline, field, samples), sheet)
     summary |= {"contact_sheet": str(sheet), "field": str(artefact)}
@@ -56,9 +59,13 @@ def write_report(pipeline: "MnifPipeline", folder: Path) -> str:
         f"held-out PSNR {summary['held_out_psnr_db']:.2f} dB over {len(psnr)} views of {model.num_scenes} scenes"
         f" | stage 1 {seconds[0]:.0f} s, stage 2 {seconds[1]:.0f} s"
     )
+    if model.choice is not None:
+        line += f" | {model.choice.line()}"
     if "novelty_ratio" in summary:
         line += f" | sample-to-train / train-to-train distance {summary['novelty_ratio']:.2f}"
-    return f"{line} | {sheet} | {artefact}"
+    line = f"{line} | {sheet} | {artefact}"
+    warning = copying(summary)
+    return line if warning is None else f"{warning}\n{line}"
 
 
 def _contact_sheet(pipeline: "MnifPipeline", field: GenerativeField, samples: Tensor | None) -> Tensor:

@@ -81,7 +81,7 @@ class MnifTrainer(Trainer):
     def setup(self, test_mode: Literal["test", "val", "inference"] = "val") -> None:
         """Build pipeline, optimisers and viewer, and load the checkpoint that was asked for."""
         stages: Any = self.config.pipeline
-        self.config.max_num_iterations = min(self.config.max_num_iterations, stages.fit_steps + stages.prior_steps)
+        self.config.max_num_iterations = min(self.config.max_num_iterations, stages.steps)
         with self._interruptible():
             super().setup(test_mode)
 
@@ -239,6 +239,8 @@ class MnifTrainer(Trainer):
     def _after_train(self) -> None:
         # the viewer holds the process after training: report before it does
         quits, self.config.viewer.quit_on_train_completion = self.config.viewer.quit_on_train_completion, True
+        if max(self.step + 1, self._start_step) >= self.pipeline.config.steps:
+            self.pipeline.selection.choose()
         super()._after_train()
         if comms.is_main_process():
             print(write_report(self.pipeline, self.base_dir), flush=True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mnif_core.evaluation.metrics.extractors import offline_extractor
-from mnif_core.evaluation.metrics.fidelity import kernel_distance
+from mnif_core.evaluation.metrics.kernel_distance import kernel_distance
 from mnif_core.evaluation.metrics.shapes import shape_scores
 from mnif_core.evaluation.picture_evaluation import true_pictures
 from mnif_core.evaluation.voxel_evaluation import clouds
@@ -32,7 +32,7 @@ def generation_score(field: GenerativeField, unseen: Observations) -> tuple[floa
 
     Args:
         field: with a prior.
-        unseen: instances that training has not seen, two or more, known whole.
+        unseen: instances that training has not seen, three or more, known whole.
 
     Raises:
         DataError: the data know points only.
@@ -50,7 +50,7 @@ def _of_pictures(field: GenerativeField, unseen: Observations) -> tuple[float, F
     found = []
     for latents in _draws(field, count):
         pictures = (tiles(field, chunk) for chunk in latents.split(CHUNK))
-        found.append(kernel_distance(real, extractor.features(pictures, count, "samples"), subsets=1)[0])
+        found.append(kernel_distance(real, extractor.features(pictures, count, "samples")).value)
     score = sum(found) / DRAWS
     return score, {f"KID ({extractor.name})": score}
 

@@ -23,8 +23,8 @@ tags:
 
 # {name}
 
-A generative neural field of {kind}s: one small latent each becomes one small network each, and a diffusion prior over
-the latents draws new ones. After "Generative Neural Fields by Mixtures of Neural Implicit Functions" (NeurIPS 2023).
+A generative neural field of {kind}s: one small latent each becomes one small network each, and {draws} draws
+new ones. After "Generative Neural Fields by Mixtures of Neural Implicit Functions" (NeurIPS 2023).
 
 ![{alt}]({picture})
 
@@ -126,6 +126,7 @@ def _card(field: GenerativeField, name: str, alt: str, figures: dict[str, Any]) 
         use=USE.get(kind, ANY_USE) if sampled else USE_WITHOUT_PRIOR,
         commands="\n".join(command.format("path/to/this/folder") for command in commands),
         rows="\n".join(f"| {fact} | {value} |" for fact, value in facts.items()),
-        prior=", diffusion prior" if sampled else "",
+        draws="a prior over the latents" if field.prior is None else f"a prior over the latents ({field.prior.title})",
+        prior=", prior" if sampled else "",
         count=f"{len(field.latents):,}",
     )

@@ -1,11 +1,14 @@
 """Whether samples are new, or copies of training instances, in whatever space both are points."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 ENTRIES = 1 << 24  # of a distance matrix held at once: bounds memory
+COPIES = 0.4  # novelty ratio, below which samples are copies of training instances
 
 
 def nearest(points: Tensor, among: Tensor) -> Tensor:
@@ -40,6 +43,17 @@ def sample_novelty(samples: Tensor, training: Tensor) -> dict[str, float]:
         "train_distance": float(spread),
         "novelty_ratio": float(to_train / spread),
     }
+
+
+def copying(novelty: Mapping[str, Any]) -> str | None:
+    """One line that says so, if samples of `sample_novelty` are copies."""
+    ratio = novelty.get("novelty_ratio")
+    if ratio is None or ratio >= COPIES:
+        return None
+    return (
+        f"samples copy the training set: they lie {ratio:.2f} times as far from training instances as these do from "
+        "each other; train on more instances, or with another prior"
+    )
 
 
 def _rows(columns: Tensor) -> int:

@@ -1,4 +1,4 @@
-"""The diffusion prior over latents (paper 4.2)."""
+"""Priors over latents: diffusion (paper 4.2), and for small sets a mixture of Gaussians and a smoothed bootstrap."""
 
 from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
 

@@ -5,10 +5,10 @@ Shape letters: n latents, h latent dimension.
 
 import copy
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mnif_core.errors import ConfigError
 from mnif_core.files.stored_config import Between, Depth, Width
@@ -26,6 +26,7 @@ from mnif_core.prior.diffusion import (
     to_x0,
     training_target,
 )
+from mnif_core.prior.protocol import Prior, PriorKind
 
 DEAD = 1e-8  # a latent dimension with a smaller spread has never moved: dividing by it would give NaN
 
@@ -33,6 +34,8 @@ DEAD = 1e-8  # a latent dimension with a smaller spread has never moved: dividin
 @dataclass(frozen=True)
 class PriorConfig:
     """Shape of the prior. Paper A.3: width 4096, 4 blocks, T = 1000; where it is silent, the authors' code."""
+
+    kind: ClassVar[PriorKind] = "diffusion"
 
     latent_dim: Width
     """Latent dimensions H."""
@@ -49,8 +52,12 @@ class PriorConfig:
     ema_decay: Annotated[float, Between(0.0, 1.0)] = 0.9999
     """Decay of the EMA (exponential moving average) of the denoiser's weights."""
 
+    def build(self) -> "LatentPrior":
+        """See `PriorSettings.build`."""
+        return LatentPrior(self)
 
-class LatentPrior(nn.Module):
+
+class LatentPrior(Prior):
     """Diffusion over standardised latents. Training moves `denoiser`; sampling uses its EMA, `averaged`.
 
     >>> latents = torch.randn(100, 6)
@@ -76,6 +83,21 @@ class LatentPrior(nn.Module):
         self.register_buffer("mean", torch.full((config.latent_dim,), float("nan")))
         self.register_buffer("std", torch.full((config.latent_dim,), float("nan")))
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
+
+    @property
+    def settings(self) -> PriorConfig:
+        """See `Prior.settings`."""
+        return self.config
+
+    @property
+    def title(self) -> str:
+        """See `Prior.title`."""
+        return "diffusion"
+
+    @property
+    def reverse_steps(self) -> int:
+        """See `Prior.reverse_steps`."""
+        return self.config.steps
 
     @property
     def is_fitted(self) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from mnif_core.prior.protocol import PriorChoice
+
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["32-true", "bf16-mixed"]
 
@@ -27,6 +29,9 @@ class TrainingConfig:
     """Latent dimensions H. None: the preset's."""
     latent_noise: float | None = None
     """Noise on the latents of a step of auto-decoding, as a share of their spread; 0 for none. None: the preset's."""
+    prior: PriorChoice | None = None
+    """What samples are drawn from: diffusion, a mixture of Gaussians, a smoothed bootstrap, or auto, the one that
+    held-out latents choose. None: the preset's, or that of the run that goes on."""
     resolution: int | None = None
     """Side of images in pixels, of grids in cells. None: the preset's."""
     orthogonality: float = 0.0

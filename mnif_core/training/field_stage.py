@@ -9,7 +9,7 @@ from mnif_core.latents.fitter import LatentFitter
 from mnif_core.latents.inner_loop import RowAdam
 from mnif_core.latents.refit import Refitted, refit
 from mnif_core.presets import Preset
-from mnif_core.prior.latent_prior import LatentPrior
+from mnif_core.prior.protocol import Prior
 from mnif_core.signals.observations import Observations
 from mnif_core.training.checkpoint import pack, pack_optimizer, unpack, unpack_optimizer
 from mnif_core.training.collapse import Collapse, CollapseWatch, slowed
@@ -57,7 +57,7 @@ class FieldStage:
         self.watch = CollapseWatch(self.steps, preset.modulation.out_dim, fabric.device)
         self.module, *self.optimizers = fabric.setup(self.objective, *optimizers)
 
-    def field(self, prior: LatentPrior | None = None, latents: Tensor | None = None) -> GenerativeField:
+    def field(self, prior: Prior | None = None, latents: Tensor | None = None) -> GenerativeField:
         """The artefact as it stands."""
         objective = self.objective
         if latents is None and objective.table is not None:

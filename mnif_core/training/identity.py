@@ -2,21 +2,26 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from mnif_core.errors import CheckpointError
 from mnif_core.files.stored_config import shown
 from mnif_core.presets import Preset
+from mnif_core.prior.protocol import PriorChoice
 
 FITTING: dict[str, Any] = {"latent_noise": 0.0, "refit_steps": 0}
 """Settings of fitting that runs of before do not name, and what they had."""
+PRIOR_KIND = "diffusion"
+"""The prior of runs that do not name theirs."""
 
 
 def as_begun(preset: Preset, identity: dict[str, Any]) -> Preset:
-    """`preset` as it was when the run of `identity` began: what has come since was off then."""
+    """`preset` as it was when the run of `identity` began: what has come since was off then; the prior is the run's."""
     known = _flat(identity)
     since = {name: value for name, value in FITTING.items() if f"preset.fitting.{name}" not in known}
-    return replace(preset, fitting=replace(preset.fitting, **since))
+    kind = known.get("preset.prior_kind", PRIOR_KIND)
+    chosen = replace(preset, fitting=replace(preset.fitting, **since))
+    return replace(chosen, prior_kind=kind) if kind in get_args(PriorChoice) else chosen
 
 
 def require_same(path: Path, theirs: dict[str, Any], ours: dict[str, Any], usual_reading: dict[str, str]) -> None:
@@ -33,7 +38,8 @@ def require_same(path: Path, theirs: dict[str, Any], ours: dict[str, Any], usual
     """
     reading = theirs.get("reading", {})
     theirs = {**theirs, "reading": {**usual_reading, **(reading if isinstance(reading, dict) else {})}}
-    found = {f"preset.fitting.{name}": value for name, value in FITTING.items()} | _flat(theirs)
+    usual = {f"preset.fitting.{name}": value for name, value in FITTING.items()} | {"preset.prior_kind": PRIOR_KIND}
+    found = usual | _flat(theirs)
     for key, wanted in _flat(ours).items():
         if found.get(key) != wanted:
             raise CheckpointError(

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mnif_core.files.atomic import write_json
 from mnif_core.generative_field import GenerativeField
-from mnif_core.latents.novelty import nearest, sample_novelty
+from mnif_core.latents.novelty import copying, nearest, sample_novelty
 from mnif_core.sheets import arrange, beside, save_png, tiles
 from mnif_core.signals.observations import Observations
 from mnif_core.unseen.reconstruction import PAIRS_PER_ROW, WHOLE_SCORES, pairs
@@ -22,9 +22,11 @@ def write_report(
     unseen: Observations | None,
     folder: Path,
     summary: dict[str, Any],
+    about_prior: str,
 ) -> str:
     """Write `field/`, `sheet.png` and `summary.json` into `folder`; what they say in one line.
 
+    The line has `about_prior`; before it comes one more where samples are copies.
     The sheet has pairs: unseen instances (training ones, if none is held out), each beside its reconstruction; then
     samples, each beside the training instance nearest to it.
     """
@@ -48,11 +50,14 @@ def write_report(
     write_json(folder / "summary.json", summary)
     line = (
         f"{signal.score_name} of {len(scores)} {kind} instances {float(scores.mean()):.3f}{signal.score_unit}"
-        f" | stage 1 {summary['stage_1_seconds']:.0f} s, stage 2 {summary['stage_2_seconds']:.0f} s"
+        f" | stage 1 {summary['stage_1_seconds']:.0f} s, stage 2 {summary.get('stage_2_seconds', 0.0):.0f} s"
+        f" | {about_prior}"
     )
     if novelty:
         line += f" | sample-to-train / train-to-train distance {novelty['novelty_ratio']:.2f}"
-    return f"{line} | {sheet} | {artefact}"
+    line = f"{line} | {sheet} | {artefact}"
+    warning = copying(novelty)
+    return line if warning is None else f"{warning}\n{line}"
 
 
 def _sheet(field: GenerativeField, train: Observations, shown: Observations, samples: Tensor) -> Tensor:

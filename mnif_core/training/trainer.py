@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from lightning_fabric import Fabric
@@ -23,6 +23,7 @@ from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.mixture import MixtureConfig
 from mnif_core.presets import Preset
 from mnif_core.presets import preset as named_preset
+from mnif_core.prior.protocol import PriorChoice
 from mnif_core.seeds import mixed_seed
 from mnif_core.signals.kinds import SIGNALS
 from mnif_core.signals.observations import Observations, split
@@ -32,6 +33,7 @@ from mnif_core.training.config import Precision, TrainingConfig
 from mnif_core.training.field_stage import FieldStage
 from mnif_core.training.identity import as_begun, require_same
 from mnif_core.training.loop import Best, Reached, run_stage
+from mnif_core.training.prior_choice import choose_prior, is_stepped
 from mnif_core.training.prior_stage import PriorStage
 from mnif_core.training.report import write_report
 from mnif_core.training.stages import Stage
@@ -115,13 +117,21 @@ class Trainer:
         summary["stage_1_seconds"] = self._earlier
         known = field_stage.field(latents=latents)
         held_out = None if self.validation is None else known.reconstruct(self.validation)
-        prior_stage = PriorStage(self.fabric, self.preset, latents, held_out, self.seed)
-        carried = {"latents": latents, **field_stage.weights()}
-        summary |= self._run(2, prior_stage, carried, writer)
-        field = field_stage.field(prior_stage.prior, latents)
+        diffusion = None
+        if is_stepped(self.preset.prior_kind):
+            prior_stage = PriorStage(self.fabric, self.preset, latents, held_out, self.seed)
+            carried = {"latents": latents, **field_stage.weights()}
+            summary |= self._run(2, prior_stage, carried, writer)
+            diffusion = prior_stage.prior
+        choice = choose_prior(
+            self.preset.prior_kind, diffusion, latents, latents, latents[:0] if held_out is None else held_out
+        )
+        summary |= choice.summary()
+        field = field_stage.field(choice.prior, latents)
         if writer is not None:
             writer.close()
-            print(write_report(field, self.train, self.validation, self.output_dir, summary), flush=True)
+            line = write_report(field, self.train, self.validation, self.output_dir, summary, choice.line())
+            print(line, flush=True)
         self.fabric.barrier()
         return field
 
@@ -236,6 +246,8 @@ def _resolved(name: str, chosen: Preset, config: TrainingConfig) -> Preset:
         value = getattr(config, option)
         if value is not None and value < 1:
             raise ConfigError(f"{option} {value}: choose 1 or more")
+    if config.prior is not None and config.prior not in get_args(PriorChoice):
+        raise ConfigError(f"prior '{config.prior}': choose one of {', '.join(get_args(PriorChoice))}")
     if config.orthogonality < 0:
         raise ConfigError(f"orthogonality {config.orthogonality}: choose 0 or more")
     if config.orthogonality > 0 and not isinstance(chosen.modulation, MixtureConfig):
@@ -255,6 +267,7 @@ def _resolved(name: str, chosen: Preset, config: TrainingConfig) -> Preset:
         stage_2=replace(chosen.stage_2, length=config.prior_length or chosen.stage_2.length),
         resolution=config.resolution or chosen.resolution,
         orthogonality=config.orthogonality,
+        prior_kind=config.prior or chosen.prior_kind,
     )
 
 

@@ -49,7 +49,8 @@ class Controls:
         self._add_source(noun, selection)
         self._add_fitted(noun, fitted, selection)
         self._add_scenes(noun, len(field.latents), selection)
-        self._add_sampling(field.prior.config.steps if field.prior else UNTRAINED_PRIOR_STEPS, selection)
+        most = field.prior.reverse_steps if field.prior else None
+        self._add_sampling(most or UNTRAINED_PRIOR_STEPS, selection)
         self._follow_source()
 
     def _add_source(self, noun: str, selection: Selection) -> None:
@@ -101,7 +102,14 @@ class Controls:
         )
         self.sampler.on_update(self._report)
         steps = min(selection.steps, max_steps)
-        self.steps = self._slider("Steps", steps, 1, max_steps, 1, "Reverse diffusion steps: more is slower and finer")
+        self.steps = self._slider(
+            "Steps",
+            steps,
+            1,
+            max_steps,
+            1,
+            "Reverse diffusion steps: more is finer; priors of other kinds draw at once",
+        )
         self.truncation = self._slider(
             "Truncation",
             selection.truncation,

@@ -13,6 +13,7 @@ from mnif_core.generative_field import GenerativeField
 from mnif_core.latents.geometry import bilinear, principal_directions, truncate
 from mnif_core.latents.neighbours import Sampler
 from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.prior.protocol import Prior
 from mnif_core.unseen.saved_scenes import SavedScene
 
 Source = Literal["train", "fitted", "sample", "between", "corners"]
@@ -54,7 +55,7 @@ class Selection:
     sampler: Sampler = "dpm++"
     """Reverse diffusion, or `neighbours`: between a training latent and one near to it (Eq. 11)."""
     steps: int = 25
-    """Reverse steps."""
+    """Reverse steps of diffusion; other priors draw at once."""
     truncation: float = 1.0
     """Share of a sample's distance to the training mean that is kept (see `latent_space.truncate`)."""
     directions: tuple[float, ...] = ()
@@ -127,11 +128,15 @@ class Selection:
         """Whether this is a training instance as it is."""
         return self.source == "train" and not any(self.directions)
 
-    def describe(self, names: Sequence[str], noun: str = "scene") -> str:
-        """Say in a few words what is shown; `noun` is what instances are called."""
+    def describe(self, names: Sequence[str], noun: str = "scene", prior: Prior | None = None) -> str:
+        """Say in a few words what is shown; `noun` is what instances are called, `prior` what samples come from."""
         if self.source == "sample":
-            text = f"sample, seed {self.seed}, by {SAMPLERS[self.sampler]}"
-            text += f" in {self.steps} steps" if self.sampler != "neighbours" else ""
+            text = f"sample, seed {self.seed}"
+            if prior is not None and prior.reverse_steps is None and self.sampler != "neighbours":
+                text += f", {prior.title}"
+            else:
+                text += f", by {SAMPLERS[self.sampler]}"
+                text += f" in {self.steps} steps" if self.sampler != "neighbours" else ""
             text += f", truncated to {self.truncation:.0%}" if self.truncation < 1.0 else ""
         elif self.source == "fitted":
             text = f"fitted {noun} {self.name}"

@@ -137,7 +137,7 @@ class Steering:
         distance = float((latent[0] - field.latents[neighbour]).norm())
         if not self._display.show(selection, latent, lambda: selection == self.controls.wanted()):
             return
-        text = f"{selection.describe(field.names, self._noun)}."
+        text = f"{selection.describe(field.names, self._noun, field.prior)}."
         if is_stand_in(field, selection):
             text = f"{text} {UNTRAINED}"
         self.served = Served(

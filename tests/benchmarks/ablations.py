@@ -26,6 +26,7 @@ from mnif_core.latents.inner_loop import FittingConfig
 from mnif_core.networks.mixture import CoefficientPolicy, MixtureConfig
 from mnif_core.presets import PRESETS, Preset
 from mnif_core.prior.latent_prior import PriorConfig
+from mnif_core.signals.images import ImageObservations
 from mnif_core.signals.observations import Observations, split
 from mnif_core.training.field_stage import FieldStage
 
@@ -100,7 +101,7 @@ def _fitted(**changes: Any) -> Preset:
     return replace(TINY, fitting=replace(TINY.fitting, **changes))
 
 
-def run(table: TableName, preset: Preset, parts: dict[str, Observations], settings: Ablations) -> dict[str, Any]:
+def run(table: TableName, preset: Preset, parts: dict[str, ImageObservations], settings: Ablations) -> dict[str, Any]:
     """Train and evaluate one row."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     extractor = offline_extractor(device)
@@ -145,7 +146,7 @@ def main(settings: Ablations) -> None:
     """Run the tables chosen."""
     torch.set_num_threads(min(2, torch.get_num_threads()))
     train, unseen = split(load_images(settings.data, settings.resolution), 0.1, settings.seed)
-    parts: dict[str, Observations] = {"train": train, "test": unseen}
+    parts: dict[str, ImageObservations] = {"train": train, "test": unseen}
     results: dict[str, dict[str, Any]] = {}
     for table in settings.tables:
         results[table] = {name: run(table, preset, parts, settings) for name, preset in rows(table, settings).items()}

@@ -7,10 +7,12 @@ import pytest
 
 import mnif_core
 from mnif_core import generative_field
-from mnif_core.prior import diffusion, latent_prior
+from mnif_core.prior import bootstrap, diffusion, gaussian_mixture, latent_prior
+
+MODULES = [mnif_core, generative_field, diffusion, latent_prior, gaussian_mixture, bootstrap]
 
 
-@pytest.mark.parametrize("module", [mnif_core, generative_field, diffusion, latent_prior], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("module", MODULES, ids=lambda m: m.__name__)
 def test_examples(module: ModuleType) -> None:
     result = doctest.testmod(module)
     assert result.attempted > 0, "no examples"

@@ -19,7 +19,7 @@ def store(tmp_path: Path) -> SceneStore:
 def seen(store: SceneStore, judging: bool, share: float) -> set[tuple[int, int, int]]:
     """Views, rows and columns of rays, as far as their directions tell them."""
     generator = torch.Generator().manual_seed(int(judging))
-    drawn = store.sample_pixels(torch.tensor([1, 0]), 3000, 1, share, generator, judging)
+    drawn = store.sample_pixels(torch.tensor([1, 0]), 3000, 1, share, generator, judging=judging)
     local = torch.einsum(
         "ri,rij->rj", drawn.directions * drawn.directions_norm, store.camera_to_worlds[drawn.view][..., :3]
     )

@@ -203,7 +203,8 @@ def coloured(folder: Path, words: list[str] | None, name: str = "set") -> Path:
     pictures = np.random.default_rng(len(name)).integers(0, 60, (count, 8, 8, 3), dtype=np.uint8)
     pictures[: count // 2, ..., 0] += 180
     pictures[count // 2 :, ..., 2] += 180
-    np.savez(folder / f"{name}.npz", images=pictures, **({} if words is None else {"label": np.array(words)}))
+    arrays: dict[str, Any] = {"images": pictures} | ({} if words is None else {"label": np.array(words)})
+    np.savez(folder / f"{name}.npz", **arrays)
     return folder / f"{name}.npz"
 
 
@@ -213,7 +214,7 @@ def judged(folder: Path, data: Path, test: Path | None = None, **drawn: Any) -> 
     field.names = [f"set_{number:06d}" for number in (0, 2, 4, 9, 11)]
     config = EvaluationConfig(**drawn)
     subject = read_subject(field, data, test, config, tiny_extractor(), False)
-    return evaluate(subject, tiny_extractor(), config, folder)
+    return evaluate(subject, tiny_extractor(), config, folder).figures
 
 
 def test_labelled_images_are_judged_by_their_classes_equally_many_of_each(tmp_path: Path) -> None:

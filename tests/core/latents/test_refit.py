@@ -48,10 +48,15 @@ def test_each_instance_keeps_the_better_latent() -> None:
 def test_processes_find_what_one_finds() -> None:
     start = torch.randn(COUNT, DIM, generator=torch.Generator().manual_seed(1))
     shares: list[Tensor] = []
-    for rank in range(2):
-        run(Bowls(), start, rank=rank, processes=2, together=lambda found: (shares.append(found), found)[1])
     whole: list[Tensor] = []
-    run(Bowls(), start, together=lambda found: (whole.append(found), found)[1])
+
+    def kept(found: Tensor, among: list[Tensor]) -> Tensor:
+        among.append(found)
+        return found
+
+    for rank in range(2):
+        run(Bowls(), start, rank=rank, processes=2, together=lambda found: kept(found, shares))
+    run(Bowls(), start, together=lambda found: kept(found, whole))
     assert torch.equal(torch.nan_to_num(shares[0] + shares[1]), torch.nan_to_num(whole[0]))
 
 

@@ -46,7 +46,13 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def trainer(folder: Path, **options: Any) -> VoxelTrainer:
-    settings = {"fit_length": 6, "prior_length": 2, "latent_noise": 0.3, "checkpoint_every": 2, "device": "cpu"}
+    settings: dict[str, Any] = {
+        "fit_length": 6,
+        "prior_length": 2,
+        "latent_noise": 0.3,
+        "checkpoint_every": 2,
+        "device": "cpu",
+    }
     return VoxelTrainer(OLD_RUNS / "solids.npz", output_dir=folder, **settings | options)
 
 
@@ -72,7 +78,8 @@ def test_off_is_bit_for_bit_what_there_was() -> None:
     for module, noise in ((objective(0.0), torch.randn(2, 4)), (objective(0.0), torch.zeros(2, 4))):
         loss, _ = module(index, coordinates, targets, noise, 1)
         loss.backward()
-        losses.append((loss, [parameter.grad for parameter in module.parameters()]))
+        gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
+        losses.append((loss, gradients))
     assert torch.equal(losses[0][0], losses[1][0])
     assert all(torch.equal(a, b) for a, b in zip(losses[0][1], losses[1][1], strict=True))
 

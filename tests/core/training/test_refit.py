@@ -27,7 +27,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def trainer(folder: Path, **options: Any) -> VoxelTrainer:
-    settings = {"fit_length": 6, "prior_length": 4, "checkpoint_every": 2, "device": "cpu"}
+    settings: dict[str, Any] = {"fit_length": 6, "prior_length": 4, "checkpoint_every": 2, "device": "cpu"}
     return VoxelTrainer(OLD_RUNS / "solids.npz", output_dir=folder, **settings | options)
 
 

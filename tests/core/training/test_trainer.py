@@ -35,6 +35,7 @@ def trainer(data: Path, folder: Path, **options: Any) -> ImageTrainer:
     settings: dict[str, Any] = {
         "fit_length": FIT,
         "prior_length": PRIOR,
+        "prior": "diffusion",
         "resolution": 8,
         "checkpoint_every": 2,
         "device": "cpu",
@@ -119,7 +120,7 @@ import sys
 from mnif_core import ImageTrainer
 if __name__ == "__main__":
     ImageTrainer(data=sys.argv[1], output_dir=sys.argv[2], fit_length=int(sys.argv[3]), prior_length=4, resolution=8,
-                 checkpoint_every=2, device="cpu", resume=sys.argv[4:] == ["resume"]).fit()
+                 prior="diffusion", checkpoint_every=2, device="cpu", resume=sys.argv[4:] == ["resume"]).fit()
 """
 
 

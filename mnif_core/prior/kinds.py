@@ -1,0 +1,24 @@
+"""The kinds of prior by name, and how an artefact keeps their settings."""
+
+from dataclasses import asdict
+from typing import Any
+
+from mnif_core.prior.bootstrap import BootstrapConfig
+from mnif_core.prior.gaussian_mixture import GaussianMixtureConfig
+from mnif_core.prior.latent_prior import PriorConfig
+from mnif_core.prior.protocol import PriorSettings
+
+PRIORS: dict[str, type[PriorSettings]] = {
+    config.kind: config for config in (PriorConfig, GaussianMixtureConfig, BootstrapConfig)
+}
+
+
+def with_kind(stored: dict[str, Any]) -> dict[str, Any]:
+    """Settings of an artefact with their kind, which those of diffusion may lack: it was the only one."""
+    return {"kind": PriorConfig.kind, **stored}
+
+
+def to_store(settings: PriorSettings) -> dict[str, Any]:
+    """Settings for an artefact; diffusion's in the form that readers of before know."""
+    fields = asdict(settings)  # type: ignore[call-overload]
+    return fields if isinstance(settings, PriorConfig) else {"kind": settings.kind, **fields}

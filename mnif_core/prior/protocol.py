@@ -1,0 +1,73 @@
+"""What the house asks of a prior p(phi), whatever its kind: it is built from settings, draws latents and is saved.
+
+A kind is one file here and a line in `kinds`. What it has learned is in its `state_dict`, which an artefact keeps
+beside its settings.
+Shape letters: n latents, h latent dimension.
+"""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from mnif_core.prior.diffusion import SamplerName
+
+PriorKind = Literal["diffusion", "gaussian-mixture", "bootstrap"]
+PriorChoice = Literal["auto", "diffusion", "gaussian-mixture", "bootstrap"]
+"""A kind, or `auto`: the one that held-out latents choose (see `choice`)."""
+
+
+class PriorSettings(Protocol):
+    """Settings of a prior: a frozen dataclass, whose fields an artefact keeps, besides `kind`."""
+
+    kind: ClassVar[PriorKind]
+
+    @property
+    def latent_dim(self) -> int:
+        """Latent dimensions H."""
+        ...
+
+    def build(self) -> "Prior":
+        """The prior, which has learned nothing yet."""
+        ...
+
+
+class Prior(nn.Module, ABC):
+    """A distribution over latents."""
+
+    @property
+    @abstractmethod
+    def settings(self) -> PriorSettings:
+        """What it is built from."""
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What it is, in a few words."""
+
+    @property
+    def reverse_steps(self) -> int | None:
+        """Most steps of reverse diffusion that a sample can take; none where it is drawn at once."""
+        return None
+
+    @abstractmethod
+    def sample(
+        self,
+        count: int,
+        generator: torch.Generator | None = None,
+        sampler: SamplerName = "dpm++",
+        steps: int = 25,
+    ) -> Tensor:
+        """Draw `[count, h]` latents.
+
+        Args:
+            count: how many.
+            generator: of random numbers, on the prior's device.
+            sampler: of reverse diffusion; others draw at once.
+            steps: of reverse diffusion.
+        """
+
+    def log_density(self, latents: Tensor) -> Tensor | None:
+        """Log p `[n]`, float64, of latents `[n, h]` in dimensions that vary; none where it has no cheap likelihood."""
+        return None

@@ -1,0 +1,136 @@
+"""Which kind of prior a run ends with: the one asked for, or the one that held-out latents choose.
+
+All kinds can draw, so all can be judged by what they draw: by the energy score at latents that none has learned from,
+and by whether samples lie nearer to the latents learned from than unseen ones do, which says that they are copies.
+Shape letters: n latents, h latent dimension.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mnif_core.latents.novelty import COPIES, distances
+from mnif_core.prior.bootstrap import BootstrapPrior
+from mnif_core.prior.energy_score import energy_scores, paired_error
+from mnif_core.prior.gaussian_mixture import GaussianMixturePrior
+from mnif_core.prior.protocol import Prior, PriorChoice, PriorKind
+
+FEWEST = 8  # held-out latents, below which they judge nothing
+SHARE = 0.1  # of the latents that are held out from stage 2, where no instances are from stage 1
+DRAWN = 1024  # samples of each kind that are judged
+AT_ONCE: dict[PriorKind, Callable[[Tensor], Prior]] = {
+    "bootstrap": BootstrapPrior.fit,
+    "gaussian-mixture": GaussianMixturePrior.fit,
+}
+"""Kinds that are fitted to latents `[n, h]` without steps of training."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What held-out latents say of a kind."""
+
+    energy_score: float
+    """Mean over the held-out latents; lower is better."""
+    excess: float
+    """Of that over the best."""
+    excess_error: float
+    """Its standard error."""
+    novelty: float
+    """Distance of a sample to the nearest latent learned from, over that of a held-out latent; medians."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A prior, and why."""
+
+    prior: Prior
+    reason: str
+    judged: dict[PriorKind, Judged]
+    """Kinds that were compared; empty where nothing was."""
+
+    def summary(self) -> dict[str, Any]:
+        """For a run's `summary.json`."""
+        scores = {kind: {name: round(x, 6) for name, x in asdict(found).items()} for kind, found in self.judged.items()}
+        about = {"prior": self.prior.settings.kind, "prior_title": self.prior.title, "prior_reason": self.reason}
+        return {**about, "prior_scores": scores}
+
+    def line(self) -> str:
+        """For a run's last line."""
+        return f"prior: {self.prior.title} ({self.reason})"
+
+
+def is_stepped(asked: PriorChoice) -> bool:
+    """Whether a run trains a prior step by step."""
+    return asked not in AT_ONCE
+
+
+def held_out_of(count: int) -> tuple[Tensor, Tensor]:
+    """Which of `count` latents stage 2 learns from, and which judge it; too few are not divided."""
+    held = max(FEWEST, round(SHARE * count)) if count >= 4 * FEWEST else 0
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(0), device="cpu")
+    return order[held:].sort().values, order[:held].sort().values
+
+
+def choose_prior(
+    asked: PriorChoice, diffusion: Prior | None, latents: Tensor, known: Tensor, held_out: Tensor
+) -> Choice:
+    """The prior that a run ends with.
+
+    Of kinds that do not copy, the one of the best energy score; of those that are worse by no more than the standard
+    error of the difference, the first in the order diffusion, smoothed bootstrap, mixture.
+
+    Args:
+        asked: a kind, or `auto`.
+        diffusion: as stage 2 has left it; none where there was no stage 2.
+        latents: `[n, h]`, all that a kind without steps is fitted to once it is chosen.
+        known: those that stage 2 has learned from.
+        held_out: those that judge.
+    """
+    if asked == "diffusion" and diffusion is not None:
+        return Choice(diffusion, "as asked for", {})
+    if asked in AT_ONCE:
+        return Choice(AT_ONCE[asked](latents), "as asked for", {})
+    if len(held_out) < FEWEST:
+        reason = f"{len(latents)} latents are too few to judge others by"
+        return Choice(AT_ONCE["bootstrap"](latents), reason, {})
+    candidates: dict[PriorKind, Prior] = {} if diffusion is None else {"diffusion": diffusion}
+    candidates |= {kind: fit(known) for kind, fit in AT_ONCE.items()}
+    judged = _judged(candidates, known, held_out)
+    kind = next(iter(_in_order(judged)))
+    prior = candidates[kind] if kind not in AT_ONCE else AT_ONCE[kind](latents)
+    return Choice(prior, _reason(kind, judged, len(held_out)), judged)
+
+
+def _judged(candidates: dict[PriorKind, Prior], known: Tensor, held_out: Tensor) -> dict[PriorKind, Judged]:
+    scores, novelty = {}, {}
+    gap = float(distances(held_out, known).median())
+    for kind, prior in candidates.items():
+        samples = prior.sample(DRAWN, torch.Generator(known.device).manual_seed(0))
+        scores[kind] = energy_scores(samples, held_out)
+        novelty[kind] = float(distances(samples, known).median()) / gap if gap > 0 else 1.0
+    fresh = [kind for kind in scores if novelty[kind] >= COPIES] or list(scores)
+    best = min((scores[kind] for kind in fresh), key=lambda score: float(score.mean()))
+    return {
+        kind: Judged(float(score.mean()), float((score - best).mean()), paired_error(score, best), novelty[kind])
+        for kind, score in scores.items()
+    }
+
+
+def _in_order(judged: dict[PriorKind, Judged]) -> list[PriorKind]:
+    """Kinds that may be chosen, the first before the others."""
+    fresh = [kind for kind, found in judged.items() if found.novelty >= COPIES] or list(judged)
+    return [kind for kind in fresh if judged[kind].excess <= judged[kind].excess_error]
+
+
+def _reason(chosen: PriorKind, judged: dict[PriorKind, Judged], count: int) -> str:
+    """In one clause, what decided."""
+    copying = [kind for kind, found in judged.items() if found.novelty < COPIES and kind != chosen]
+    if copying:
+        return ", ".join(f"{kind} would copy the training set: novelty {judged[kind].novelty:.2f}" for kind in copying)
+    best = min(judged, key=lambda kind: judged[kind].excess)
+    if chosen == best:
+        return f"best energy score at {count} held-out latents"
+    return f"energy score at {count} held-out latents within an error of the best"

@@ -1,0 +1,68 @@
+"""Which prior a run samples from in the end, and which scenes' latents stage 2 learns from until then."""
+
+import torch
+from torch import Tensor
+
+from mnif_core.prior.kinds import PRIORS
+from mnif_core.prior.protocol import PriorChoice
+from mnif_core.training.prior_choice import Choice, choose_prior, held_out_of
+from mnif_nerfstudio.model import MnifModel
+
+KINDS = tuple(PRIORS)
+NOT_YET = -1
+
+
+class PriorSelection:
+    """The choice of a run's prior, which its checkpoints keep as a number.
+
+    Args:
+        model: whose latents and diffusion are chosen by and from.
+        asked: a kind, or `auto`, which holds some latents out of stage 2 and lets them choose.
+
+    Attributes:
+        number: of the chosen kind in `KINDS`, a buffer of checkpoints; `NOT_YET` before the end.
+    """
+
+    def __init__(self, model: MnifModel, asked: PriorChoice) -> None:
+        self.model, self.asked = model, asked
+        self.number = torch.full((), NOT_YET, dtype=torch.long, device=model.device)
+
+    def known(self) -> Tensor:
+        """Scenes whose latents stage 2 learns from, on the model's device."""
+        return self._divided()[0].to(self.model.device)
+
+    def choose(self) -> None:
+        """Choose, and let the model sample from what is chosen."""
+        model = self.model
+        latents = model.latents.detach()
+        known, held_out = (latents[scenes.to(latents.device)] for scenes in self._divided())
+        diffusion = model.prior if model.prior_is_trained else None
+        self._take(choose_prior(self.asked, diffusion, latents, known, held_out))
+
+    def load(self, number: Tensor | None) -> None:
+        """Go on from a checkpoint, whose chosen kind is fitted to its latents again.
+
+        A checkpoint without a number is of a run that knew diffusion alone, which stays with it.
+        """
+        if number is None and self.asked == "auto":
+            self.asked = "diffusion"
+        self.number.fill_(NOT_YET if number is None else int(number.clamp(NOT_YET, len(KINDS) - 1)))
+        if int(self.number) == NOT_YET:
+            self.model.choice = None
+            return
+        kind: PriorChoice = KINDS[int(self.number)]  # type: ignore[assignment]
+        latents, diffusion = self.model.latents.detach(), self.model.prior if self.model.prior_is_trained else None
+        self._take(choose_prior(kind, diffusion, latents, latents, latents[:0]))
+
+    def _take(self, choice: Choice) -> None:
+        self.model.choice = choice
+        self.number.fill_(KINDS.index(choice.prior.settings.kind))
+        self.model.prior_updates += 1
+
+    def _divided(self) -> tuple[Tensor, Tensor]:
+        count = self.model.num_scenes
+        return (
+            held_out_of(count)
+            if self.asked == "auto"
+            else (torch.arange(count, device="cpu"), torch.arange(0, device="cpu"))
+        )
