@@ -34,7 +34,7 @@ def test_options_are_those_of_before() -> None:
     rates = {name: group["optimizer"].lr for name, group in mnif.config.optimizers.items()}
     assert rates == {"bases": 1e-4, "latents": 1e-4, "prior": 1e-4}
     rates = {name: group["optimizer"].lr for name, group in mnif_tiny.config.optimizers.items()}
-    assert rates == {"bases": None, "latents": 1e-2, "prior": 1e-3}
+    assert rates == {"bases": None, "latents": 5e-3, "prior": 1e-3}
     bounds = {name: group["optimizer"].max_norm for name, group in mnif_tiny.config.optimizers.items()}
     assert bounds == {"bases": 1.0, "latents": 1.0, "prior": None}
     warmups = {name: group["scheduler"].warmup_steps for name, group in mnif_tiny.config.optimizers.items()}
