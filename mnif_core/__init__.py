@@ -6,7 +6,7 @@ Glossary:
     field: f(x; phi), a value at every coordinate; a `GenerativeField` holds all that draws new ones.
     modulation: how a latent becomes a network: the mixture (Eq. 6-10), Functa or a hypernetwork.
     instance network: the plain SIREN of one instance, mixed once; M is gone from it.
-    stage 1, stage 2: fitting bases and latents; training the prior over latents, a diffusion or one that is fitted at once.
+    stage 1, stage 2: fitting bases and latents; training the prior over latents, by diffusion or at once.
     EMA: exponential moving average of the denoiser's weights, which sampling uses; `averaged` in files.
     fit: what fitting an unseen scene gives (`SceneFit`). saved scene: its file (`SavedScene`).
     display: what the viewer's controls steer (`Display`).
