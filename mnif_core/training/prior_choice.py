@@ -19,6 +19,7 @@ from mnif_core.prior.gaussian_mixture import GaussianMixturePrior
 from mnif_core.prior.protocol import Prior, PriorChoice, PriorKind
 
 FEWEST = 8  # held-out latents, below which they judge nothing
+ERRORS = 2.0  # standard errors, by which a kind must be worse to be left for another
 SHARE = 0.1  # of the latents that are held out from stage 2, where no instances are from stage 1
 DRAWN = 1024  # samples of each kind that are judged
 AT_ONCE: dict[PriorKind, Callable[[Tensor], Prior]] = {
@@ -79,8 +80,8 @@ def choose_prior(
 ) -> Choice:
     """The prior that a run ends with.
 
-    Of kinds that do not copy, the one of the best energy score; of those that are worse by no more than the standard
-    error of the difference, the first in the order diffusion, smoothed bootstrap, mixture.
+    Of kinds that do not copy, the first in the order diffusion, smoothed bootstrap, mixture whose energy score is worse
+    than the best by no more than two standard errors of the difference.
 
     Args:
         asked: a kind, or `auto`.
@@ -122,7 +123,7 @@ def _judged(candidates: dict[PriorKind, Prior], known: Tensor, held_out: Tensor)
 def _in_order(judged: dict[PriorKind, Judged]) -> list[PriorKind]:
     """Kinds that may be chosen, the first before the others."""
     fresh = [kind for kind, found in judged.items() if found.novelty >= COPIES] or list(judged)
-    return [kind for kind in fresh if judged[kind].excess <= judged[kind].excess_error]
+    return [kind for kind in fresh if judged[kind].excess <= ERRORS * judged[kind].excess_error]
 
 
 def _reason(chosen: PriorKind, judged: dict[PriorKind, Judged], count: int) -> str:
@@ -133,4 +134,4 @@ def _reason(chosen: PriorKind, judged: dict[PriorKind, Judged], count: int) -> s
     best = min(judged, key=lambda kind: judged[kind].excess)
     if chosen == best:
         return f"best energy score at {count} held-out latents"
-    return f"energy score at {count} held-out latents within an error of the best"
+    return f"energy score at {count} held-out latents within two errors of the best"
