@@ -181,7 +181,7 @@ class MnifPipeline(VanillaPipeline):
 
     @torch.no_grad()
     def refit(self, rate: float) -> None:
-        """Fit the latents once more to bases that stay as they are; `rate` is of the first step (see `refit`)."""
+        """Fit the latents once more to bases that stay as they are; `rate` is theirs at the start of stage 1."""
         started, model = time.perf_counter(), self.mnif
         found = refit(
             RayLosses(model, self.datamanager),

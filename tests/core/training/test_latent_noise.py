@@ -138,9 +138,9 @@ def test_two_processes_follow_one(tmp_path: Path) -> None:
 
 def test_a_run_of_before_goes_on_without_noise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its checkpoint does not name it, whatever the preset has come to have."""
-    small_presets(monkeypatch)
     full = PRESETS["voxel-tiny"]
-    monkeypatch.setitem(PRESETS, "voxel-tiny", replace(full, fitting=replace(full.fitting, latent_noise=0.2)))
+    noisy = replace(full, validation_share=0.1, fitting=replace(full.fitting, latent_noise=0.2))
+    monkeypatch.setitem(PRESETS, "voxel-tiny", noisy)
     (tmp_path / "checkpoint.safetensors").write_bytes((OLD_RUNS / "voxel/checkpoint.safetensors").read_bytes())
     settings: dict[str, Any] = {"fit_length": STEPS, "prior_length": STEPS, "resume": True}
     assert trainer(tmp_path, **settings, latent_noise=None).preset.fitting.latent_noise == 0.0
