@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mnif_core.data.instances import AS_WRITTEN
 from mnif_core.data.scene_folders import split_views
-from mnif_core.rendering.box import Box, pixels_within, seen_in
+from mnif_core.rendering.box import Box, pixels_of_points
 from mnif_core.rendering.cameras import CameraReading, pixel_directions
 from mnif_nerfstudio.scene_cache import cached, default_cache
 
@@ -171,7 +171,7 @@ class SceneStore:
             pixels_per_view: p.
             foreground_share: expected share in [0, 1] of pixels drawn from those that are not background.
             generator: of random numbers, on the store's device: nothing has to be transferred.
-            box: what the pixels can show (`seen_in`), but for the foreground's. None: anything.
+            box: what rays meet, but for the foreground's (`pixels_of_points`). None: anything.
             judging: true for pixels of a pattern over every view, one of `SET_APART`, false for all others. None: all.
         """
         device = self.images.device
@@ -207,9 +207,11 @@ class SceneStore:
         if box is None:
             pixels = torch.randint(self.height * self.width, shape, generator=generator, device=device)
         else:
-            ranges = seen_in(box, self.camera_to_worlds[views], self.intrinsics[views], self.height, self.width)
-            chances = torch.rand(2, *shape, generator=generator, device=device)
-            rows, columns = pixels_within(ranges[:, None], chances)
+            cameras, chances = (
+                (self.camera_to_worlds[views], self.intrinsics[views]),
+                torch.rand(3, *shape, generator=generator, device=device),
+            )
+            rows, columns = pixels_of_points(box, *cameras, self.height, self.width, chances)
             pixels = rows * self.width + columns
         if share > 0.0:
             start, end = self.foreground_offsets[views][:, None], self.foreground_offsets[views + 1][:, None]

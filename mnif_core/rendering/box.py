@@ -88,3 +88,29 @@ def pixels_within(ranges: Tensor, chances: Tensor) -> tuple[Tensor, Tensor]:
     first_row, last_row, first, last = ranges.unbind(-1)
     rows = first_row + (chances[0] * (last_row + 1 - first_row)).long()
     return rows, first + (chances[1] * (last + 1 - first)).long()
+
+
+def pixels_of_points(
+    box: Box, camera_to_worlds: Tensor, intrinsics: Tensor, height: int, width: int, chances: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Rows and columns `[v, j]` of the pixels that show points drawn evenly from `box`; rays through them meet it.
+
+    Where a point is beside a view or behind its camera, any pixel of the view stands for it.
+
+    Args:
+        box: in scene coordinates.
+        camera_to_worlds: `[v, 3, 4]`, OpenGL axes.
+        intrinsics: `[v, 4]`: fx, fy, cx, cy in pixels.
+        height: rows of a view.
+        width: columns of a view.
+        chances: `[3, v, j]`, uniform in [0, 1).
+    """
+    low, high = torch.tensor(box, device=chances.device)
+    points = low + chances.movedim(0, -1) * (high - low)
+    x, y, z = ((points - camera_to_worlds[:, None, :, 3]) @ camera_to_worlds[:, :, :3]).unbind(-1)
+    fx, fy, cx, cy = intrinsics.unsqueeze(1).unbind(-1)
+    depth = (-z).clamp(min=NEAREST)
+    rows, columns = (cy - fy * y / depth).floor().long(), (fx * x / depth + cx).floor().long()
+    shown = (-z > NEAREST) & (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    anywhere = (chances[0] * height).long(), (chances[1] * width).long()
+    return torch.where(shown, rows, anywhere[0]), torch.where(shown, columns, anywhere[1])

@@ -6,7 +6,7 @@ from nerfacc.grid import _ray_aabb_intersect
 from torch import Tensor
 
 from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
-from mnif_core.rendering.box import Box, crossed, grown, inside, longest_side, seen_in
+from mnif_core.rendering.box import Box, crossed, grown, inside, longest_side, pixels_of_points, seen_in
 from mnif_core.rendering.cameras import look_at_origin_opengl, pixel_directions
 from mnif_core.signals.scene_rays import DENSITIES
 from mnif_core.signals.scenes import SceneSignal
@@ -156,3 +156,26 @@ def test_a_camera_in_the_box_or_beside_it_has_all_pixels(box: Box) -> None:
 def test_sizes() -> None:
     assert longest_side(BOX) == pytest.approx(0.8)
     assert grown(BOX, 0.1)[0] == pytest.approx((-0.3, -0.5, -0.2))
+
+
+def test_rays_through_pixels_of_points_meet_the_box() -> None:
+    height, width = 240, 320
+    intrinsics = torch.tensor([150.0, 150.0, 170.0, 110.0])  # all of the box in every view
+    azimuths = torch.arange(6) * 1.1
+    cameras = torch.cat([look_at_origin_opengl(azimuths, elevation, 1.3) for elevation in (-0.7, 0.1, 1.2)])
+    chances = torch.rand(3, 18, 400, generator=torch.Generator().manual_seed(0))
+    rows, columns = pixels_of_points(BOX, cameras, intrinsics.expand(18, 4), height, width, chances)
+    margin = grown(BOX, 1.7 / 150)  # a pixel's centre is not the point
+    for camera, row, column in zip(cameras, rows, columns, strict=True):
+        directions = pixel_directions(torch.stack([row, column], -1), intrinsics, camera)
+        assert SceneSignal(box=margin).meets(camera[:, 3].expand_as(directions), directions).all()
+        reached = torch.stack([row.float().std(), column.float().std()])
+        assert (reached > 10).all()  # all of the box, not a corner of it
+
+
+@pytest.mark.parametrize("box", [EMPTY, ((-2.0, -2.0, -2.0), (2.0, 2.0, 2.0))])
+def test_points_beside_a_view_leave_any_pixel_of_it(box: Box) -> None:
+    camera = look_at_origin_opengl(torch.tensor([0.3]), 0.2, 1.3)
+    chances = torch.rand(3, 1, 5000, generator=torch.Generator().manual_seed(0))
+    rows, columns = pixels_of_points(box, camera, torch.tensor([[30.0, 30.0, 16.0, 12.0]]), 24, 32, chances)
+    assert rows.unique().tolist() == list(range(24)) and columns.unique().tolist() == list(range(32))
