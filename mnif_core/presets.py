@@ -182,8 +182,8 @@ NERF_S = ScenePreset(
     resolution=128,
     validation_share=0.02,
 )
-# Many scenes with few rays each, low w0, high clipped rates: what minutes on two cores need. Where rays keep to the box,
-# latents at a rate of 1e-2 end in noise
+# Many scenes with few rays each, low w0, high clipped rates: what minutes on two cores need. Where rays keep to the
+# box, latents at a rate of 1e-2 end in noise
 MNIF_TINY = ScenePreset(
     "scene",
     _mixture("scene", (3, 64, 64, 32), w0=10.0),
