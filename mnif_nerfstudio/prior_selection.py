@@ -1,15 +1,16 @@
 """Which prior a run samples from in the end, and which scenes' latents stage 2 learns from until then."""
 
+from typing import get_args
+
 import torch
 from torch import Tensor
 
-from mnif_core.prior.kinds import PRIORS
-from mnif_core.prior.protocol import PriorChoice
+from mnif_core.prior.protocol import PriorChoice, PriorKind
 from mnif_core.training.prior_choice import Choice, choose_prior, held_out_of
 from mnif_nerfstudio.model import MnifModel
 
-KINDS = tuple(PRIORS)
-NOT_YET = -1
+KINDS: tuple[PriorKind | None, ...] = (None, *get_args(PriorKind))
+"""The prior of a run that its checkpoints name by number; none before the end."""
 
 
 class PriorSelection:
@@ -20,12 +21,12 @@ class PriorSelection:
         asked: a kind, or `auto`, which holds some latents out of stage 2 and lets them choose.
 
     Attributes:
-        number: of the chosen kind in `KINDS`, a buffer of checkpoints; `NOT_YET` before the end.
+        number: of the chosen kind in `KINDS`, a buffer of checkpoints.
     """
 
     def __init__(self, model: MnifModel, asked: PriorChoice) -> None:
         self.model, self.asked = model, asked
-        self.number = torch.full((), NOT_YET, dtype=torch.long, device=model.device)
+        self.number = torch.zeros((), dtype=torch.long, device=model.device)
 
     def known(self) -> Tensor:
         """Scenes whose latents stage 2 learns from, on the model's device."""
@@ -46,11 +47,11 @@ class PriorSelection:
         """
         if number is None and self.asked == "auto":
             self.asked = "diffusion"
-        self.number.fill_(NOT_YET if number is None else int(number.clamp(NOT_YET, len(KINDS) - 1)))
-        if int(self.number) == NOT_YET:
+        self.number.fill_(0 if number is None else int(number.clamp(0, len(KINDS) - 1)))
+        kind = KINDS[int(self.number)]
+        if kind is None:
             self.model.choice = None
             return
-        kind: PriorChoice = KINDS[int(self.number)]  # type: ignore[assignment]
         latents, diffusion = self.model.latents.detach(), self.model.prior if self.model.prior_is_trained else None
         self._take(choose_prior(kind, diffusion, latents, latents, latents[:0]))
 

@@ -11,6 +11,7 @@ from PIL import Image
 from mnif_core.data.demo.car_scenes import make_demo_cars
 from mnif_core.data.demo.car_shapes import car_mesh, sample_paint, sample_shape
 from mnif_core.data.scene_folders import list_instances
+from mnif_core.files.tensor_file import require_sound
 from mnif_core.rendering.box import grown, inside, longest_side
 from mnif_core.signals.scenes import SceneSignal
 from mnif_nerfstudio.datamanager import MARGIN, MultiSceneDataManager, MultiSceneDataManagerConfig
@@ -118,4 +119,5 @@ def test_photographed_backgrounds_are_sampled_between_planes(
     "signal", [SceneSignal(), SceneSignal(box=((-1.0, -0.5, 0.0), (1.0, 0.5, 0.3)), background=(0.1, 0.5, 1.0))]
 )
 def test_checkpoints_hold_it(signal: SceneSignal) -> None:
+    require_sound({"space": space_of(signal)}, "a checkpoint", "")
     assert with_space(SceneSignal(box=((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))), space_of(signal)) == signal
