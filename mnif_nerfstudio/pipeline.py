@@ -95,6 +95,7 @@ class MnifPipeline(VanillaPipeline):
         self.register_buffer("stage_seconds", torch.zeros(2))
         self.watch = CollapseWatch(config.fit_steps, 3, device)
         self.register_buffer("watched", self.watch.totals)  # so that it is in checkpoints
+        self.register_buffer("watched_before", self.watch.before)
         self.register_buffer("attempt", torch.zeros((), dtype=torch.long))
         self.register_buffer("space", space_of(self.mnif.signal))
         self.register_buffer("refit_steps", torch.tensor(config.refit_steps))
@@ -176,7 +177,7 @@ class MnifPipeline(VanillaPipeline):
         self.mnif.field.reset_parameters()
         self.attempt.fill_(attempt)
         self.stage_seconds.zero_()
-        self.watch.totals.zero_()  # a loss that is not finite ends an attempt between two verdicts
+        self.watch.forget()  # a loss that is not finite ends an attempt between two verdicts
         self.mnif.fit_updates += 1
 
     @torch.no_grad()
@@ -260,7 +261,8 @@ class MnifPipeline(VanillaPipeline):
         attempt = int(state.get("attempt", 0))
         if not 0 <= attempt < ATTEMPTS:
             raise CheckpointError(f"attempt {attempt} of {ATTEMPTS}; delete it and resume from the one before")
-        for name, value in (("watched", self.watch.totals), ("attempt", self.attempt)):
+        kept = {"watched": self.watch.totals, "watched_before": self.watch.before, "attempt": self.attempt}
+        for name, value in kept.items():
             if name in state:  # runs of before know nothing of them
                 value.copy_(state[name])
         if "refit_steps" not in state:  # such runs have no refit

@@ -1,6 +1,7 @@
 """Notices a stage 1 that has learned nothing: it errs as much as the best constant would, the same value everywhere.
 
 A run that has begun too fast ends in fog or noise, with a loss that is finite and says nothing to whoever brings data.
+Noise may have the mean colours of each scene, and err less than one constant for all; but then it learns no more.
 """
 
 from collections.abc import Callable
@@ -12,18 +13,21 @@ from mnif_core.errors import TrainingError
 
 FEWEST_STEPS = 150  # optimiser steps before which a healthy run may not have begun to learn
 LEARNED = 0.97  # share of the constant's error below which something has been learned
+STALLED = 0.95  # of the error a tenth of the stage before: above it nothing more is being learned
+FAR = 0.5  # share of the constant's error above which there is much left to learn
 SLOWER = 0.35  # rates after a collapse, of those before
 ATTEMPTS = 3  # at stage 1, each slower than the last
 
 
 class Collapse(TrainingError):
-    """Stage 1 errs as the best constant does or more, or its loss is not finite."""
+    """Stage 1 errs as the best constant does or more, learns no more though much is left, or has no finite loss."""
 
 
 class CollapseWatch:
     """Compares the error of the later steps of each tenth of a stage with that of the best constant for their targets.
 
-    The earlier half of each tenth does not count: the first steps of any run err more than the constant.
+    The earlier half of each tenth does not count: the first steps of any run err more than the constant. In the first
+    half of the stage the error is compared with that of the tenth before too, as long as much is left to learn.
 
     Args:
         steps: of the stage. One shorter than `FEWEST_STEPS` is never judged.
@@ -32,10 +36,12 @@ class CollapseWatch:
 
     Attributes:
         totals: sums over what the next verdict is about `[2 + 2 k]`, in float64, which a resumed run takes up.
+        before: error at the last verdict `[]`, in float64, 0 before the first; taken up too.
     """
 
     def __init__(self, steps: int, channels: int, device: torch.device | str = "cpu") -> None:
-        self.every = max(steps // 10, FEWEST_STEPS)
+        self.every, self.half = max(steps // 10, FEWEST_STEPS), steps // 2
+        self.before = torch.zeros((), dtype=torch.float64, device=device)
         self.totals = torch.zeros(2 + 2 * channels, dtype=torch.float64, device=device)
 
     def see(self, error: Tensor, targets: Tensor) -> None:
@@ -57,16 +63,28 @@ class CollapseWatch:
             together: sums the totals of all processes.
 
         Raises:
-            Collapse: nothing has been learned, or what was is lost.
+            Collapse: nothing has been learned, or no more, or what was is lost.
         """
         if done % self.every == self.every // 2:
             self.totals.zero_()
         if done % self.every:
             return
         found, constant = errors(together(self.totals.clone()))
-        self.totals.zero_()
+        before = float(self.before)
+        self.forget()
         if not found < LEARNED * constant and constant > 0.0:
             raise Collapse(f"step {done}: squared error {found:.4g}, of the best constant {constant:.4g}")
+        if done <= self.half and 0.0 < STALLED * before < found and found > FAR * constant:
+            raise Collapse(
+                f"step {done}: squared error {found:.4g}, a tenth before {before:.4g}, "
+                f"of the best constant {constant:.4g}"
+            )
+        self.before.fill_(found)
+
+    def forget(self) -> None:
+        """Begin anew, as an attempt does."""
+        self.totals.zero_()
+        self.before.zero_()
 
 
 def errors(totals: Tensor) -> tuple[float, float]:

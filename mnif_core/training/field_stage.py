@@ -138,13 +138,18 @@ class FieldStage:
     def progress(self) -> dict[str, Tensor]:
         """See `Stage.progress`."""
         packed = [pack_optimizer(f"optimizer.{i}", optimizer) for i, optimizer in enumerate(self.optimizers)]
-        return {name: value for part in packed for name, value in part.items()} | {"watch": self.watch.totals}
+        return {name: value for part in packed for name, value in part.items()} | {
+            "watch": self.watch.totals,
+            "watch.before": self.watch.before,
+        }
 
     def load_progress(self, tensors: dict[str, Tensor]) -> None:
         """See `Stage.load_progress`."""
         watched = tensors.get("watch")
         if watched is not None and self.fabric.is_global_zero and watched.shape == self.watch.totals.shape:
             self.watch.totals.copy_(watched)
+        if (before := tensors.get("watch.before")) is not None and before.shape == self.watch.before.shape:
+            self.watch.before.copy_(before)
         for i, optimizer in enumerate(self.optimizers):
             unpack_optimizer(f"optimizer.{i}", optimizer, tensors)
 

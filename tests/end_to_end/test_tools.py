@@ -26,7 +26,7 @@ def test_train_leaves_artefact_sheet_and_summary(trained: tuple[Path, Finished])
     assert str(run / "contact_sheet.png") in finished.last_line
     assert np.asarray(Image.open(run / "contact_sheet.png")).std() > 10
     field = GenerativeField.load(run / "field")
-    assert field.latents.shape == (12, 16)
+    assert field.latents.shape == (12, 32)
     pictures = field.sample(2, seed=3, views=2)
     assert pictures.shape == (2, 2, 32, 32, 3)
     assert torch.equal(pictures, field.sample(2, seed=3, views=2))

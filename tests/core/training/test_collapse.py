@@ -62,6 +62,30 @@ def test_what_is_lost_later_is_noticed_too() -> None:
             watch.judge(step + 1)
 
 
+@pytest.mark.parametrize(
+    ("shares", "noticed"),
+    [
+        ((0.8, 0.8), 1000),  # noise in the mean colours of each scene
+        ((0.8, 0.79, 0.78), 1000),
+        ((0.8, 0.72, 0.65, 0.6, 0.56), None),  # slow, but it goes on
+        ((0.4, 0.4, 0.4), None),  # most is learned
+        ((0.9, 0.8, 0.7, 0.6, 0.55, 0.55, 0.55), None),  # rates fall, so progress does
+    ],
+)
+def test_what_learns_no_more_is_noticed_in_the_first_half(shares: tuple[float, ...], noticed: int | None) -> None:
+    targets, constant = targets_and_constant()
+    watch, raised = CollapseWatch(5000, 3), None
+    for step in range(500 * len(shares)):
+        watch.see(constant * shares[step // 500], targets)
+        try:
+            watch.judge(step + 1)
+        except Collapse as collapse:
+            assert "a tenth before" in str(collapse)
+            raised = step + 1
+            break
+    assert raised == noticed
+
+
 def test_processes_are_judged_together() -> None:
     targets, constant = targets_and_constant()
     watch = CollapseWatch(FEWEST_STEPS, 3)
