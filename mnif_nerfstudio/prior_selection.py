@@ -27,16 +27,17 @@ class PriorSelection:
     def __init__(self, model: MnifModel, asked: PriorChoice) -> None:
         self.model, self.asked = model, asked
         self.number = torch.zeros((), dtype=torch.long, device=model.device)
+        self._divide()
 
     def known(self) -> Tensor:
         """Scenes whose latents stage 2 learns from, on the model's device."""
-        return self._divided()[0].to(self.model.device)
+        return self._known
 
     def choose(self) -> None:
         """Choose, and let the model sample from what is chosen."""
         model = self.model
         latents = model.latents.detach()
-        known, held_out = (latents[scenes.to(latents.device)] for scenes in self._divided())
+        known, held_out = latents[self._known], latents[self._held_out]
         diffusion = model.prior if model.prior_is_trained else None
         self._take(choose_prior(self.asked, diffusion, latents, known, held_out))
 
@@ -47,6 +48,7 @@ class PriorSelection:
         """
         if number is None and self.asked == "auto":
             self.asked = "diffusion"
+            self._divide()
         self.number.fill_(0 if number is None else int(number.clamp(0, len(KINDS) - 1)))
         kind = KINDS[int(self.number)]
         if kind is None:
@@ -60,10 +62,9 @@ class PriorSelection:
         self.number.fill_(KINDS.index(choice.prior.settings.kind))
         self.model.prior_updates += 1
 
-    def _divided(self) -> tuple[Tensor, Tensor]:
-        count = self.model.num_scenes
-        return (
-            held_out_of(count)
-            if self.asked == "auto"
-            else (torch.arange(count, device="cpu"), torch.arange(0, device="cpu"))
-        )
+    def _divide(self) -> None:
+        """Decide once, not in every step, which scenes stage 2 learns from and which judge."""
+        known, held_out = torch.arange(self.model.num_scenes, device="cpu"), torch.arange(0, device="cpu")
+        if self.asked == "auto":
+            known, held_out = held_out_of(self.model.num_scenes)
+        self._known, self._held_out = known.to(self.model.device), held_out.to(self.model.device)

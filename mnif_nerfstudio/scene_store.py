@@ -207,10 +207,8 @@ class SceneStore:
         if box is None:
             pixels = torch.randint(self.height * self.width, shape, generator=generator, device=device)
         else:
-            cameras, chances = (
-                (self.camera_to_worlds[views], self.intrinsics[views]),
-                torch.rand(3, *shape, generator=generator, device=device),
-            )
+            cameras = self.camera_to_worlds[views], self.intrinsics[views]
+            chances = torch.rand(3, *shape, generator=generator, device=device)
             rows, columns = pixels_of_points(box, *cameras, self.height, self.width, chances)
             pixels = rows * self.width + columns
         if share > 0.0:

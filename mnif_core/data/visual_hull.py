@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mnif_core.rendering.box import NEAREST, Box
+from mnif_core.rendering.box import Box
+from mnif_core.rendering.cameras import NEAREST, pixels_showing
 
 COARSE, FINE = 32, 48  # cells along an edge of the cube that is searched, and of the box that the search has left
 COARSE_VIEWS = 8  # of a scene that the search looks at: more cut away more
@@ -105,17 +106,12 @@ def _in_hull(views: Silhouettes, points: Tensor, radius: float) -> Tensor:
     for filled, pose, intrinsics in zip(*views, strict=True):
         if not len(alive):
             break
-        in_camera = (points[alive] - pose[:, 3]) @ pose[:, :3]
-        depth = -in_camera[:, 2]
-        fx, fy, cx, cy = intrinsics.unbind()
+        row, column, shown = pixels_showing(points[alive], pose, intrinsics, height, width)
         if radius:
-            around = int(radius * float(torch.maximum(fx, fy)) / float(depth.clamp(min=NEAREST).median())) + 1
+            depth = ((pose[:, 3] - points[alive]) @ pose[:, 2]).clamp(min=NEAREST).median()
+            around = int(radius * float(intrinsics[:2].max()) / float(depth)) + 1
             planes = filled[None, None].float()
             filled = functional.max_pool2d(planes, 2 * around + 1, stride=1, padding=around)[0, 0] > 0
-        place = depth.clamp(min=NEAREST)
-        column = (fx * in_camera[:, 0] / place + cx).floor().long()
-        row = (cy - fy * in_camera[:, 1] / place).floor().long()
-        shown = (depth > NEAREST) & (row >= 0) & (row < height) & (column >= 0) & (column < width)
         times_seen[alive] += shown.int()
         outside = shown & ~filled[row.clamp(0, height - 1), column.clamp(0, width - 1)]
         alive = alive[~outside]

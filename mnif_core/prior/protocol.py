@@ -15,7 +15,7 @@ from mnif_core.prior.diffusion import SamplerName
 
 PriorKind = Literal["diffusion", "gaussian-mixture", "bootstrap"]
 PriorChoice = Literal["auto", "diffusion", "gaussian-mixture", "bootstrap"]
-"""A kind, or `auto`: the one that held-out latents choose (see `choice`)."""
+"""A kind, or `auto`: the one that held-out latents choose (see `training.prior_choice`)."""
 
 
 class PriorSettings(Protocol):

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from mnif_core.files.stored_config import Finite
+from mnif_core.rendering.cameras import NEAREST, pixels_showing, project
 
 Corner = tuple[Finite, Finite, Finite]
 Box = tuple[Corner, Corner]
 """Low and high corner, x, y, z, in scene coordinates."""
 
 PARALLEL = 1e-9  # components of a direction below this are taken as this: 0 has no inverse
-NEAREST = 0.05  # depth of the nearest sample: a camera inside a scene still needs a positive near plane
 
 
 def grown(box: Box, margin: float) -> Box:
@@ -53,7 +53,7 @@ def inside(box: Box, points: Tensor) -> Tensor:
 def seen_in(box: Box, camera_to_worlds: Tensor, intrinsics: Tensor, height: int, width: int) -> Tensor:
     """The pixels of each view that can show what is in `box`: first and last row, first and last column, `[v, 4]`.
 
-    The last ones are included. A view to which a corner of the box is beside or behind it, or that does not show the
+    The last ones are included. A view that has a corner of the box beside or behind its camera, or does not show the
     box, has all its pixels.
 
     Args:
@@ -64,12 +64,8 @@ def seen_in(box: Box, camera_to_worlds: Tensor, intrinsics: Tensor, height: int,
         width: columns of a view.
     """
     corners = torch.cartesian_prod(*torch.tensor(box, device=camera_to_worlds.device).T)
-    in_camera = (corners - camera_to_worlds[:, None, :, 3]) @ camera_to_worlds[:, :, :3]
-    depth = -in_camera[..., 2]
-    fx, fy, cx, cy = intrinsics.unsqueeze(1).unbind(-1)
+    rows, columns, depth = project(corners, camera_to_worlds, intrinsics)
     behind = (depth < NEAREST).any(1)
-    depth = depth.clamp(min=NEAREST)
-    columns, rows = fx * in_camera[..., 0] / depth + cx, cy - fy * in_camera[..., 1] / depth
     ends = [rows.amin(1), rows.amax(1), columns.amin(1), columns.amax(1)]
     last = torch.tensor([height - 1, height - 1, width - 1, width - 1], device=depth.device)
     pixels = torch.stack(ends, 1).floor()
@@ -107,10 +103,6 @@ def pixels_of_points(
     """
     low, high = torch.tensor(box, device=chances.device)
     points = low + chances.movedim(0, -1) * (high - low)
-    x, y, z = ((points - camera_to_worlds[:, None, :, 3]) @ camera_to_worlds[:, :, :3]).unbind(-1)
-    fx, fy, cx, cy = intrinsics.unsqueeze(1).unbind(-1)
-    depth = (-z).clamp(min=NEAREST)
-    rows, columns = (cy - fy * y / depth).floor().long(), (fx * x / depth + cx).floor().long()
-    shown = (-z > NEAREST) & (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    rows, columns, shown = pixels_showing(points, camera_to_worlds, intrinsics, height, width)
     anywhere = (chances[0] * height).long(), (chances[1] * width).long()
     return torch.where(shown, rows, anywhere[0]), torch.where(shown, columns, anywhere[1])

@@ -1,7 +1,7 @@
 """All cameras: poses that look at the origin, directions through pixels, how the cameras of a set are to be read.
 
 Names end in the axes of a camera: `opencv` (x right, y down, z forward) or `opengl` (x right, y up, looking along -z).
-Worlds have z up. Shape letters: v views, r rays.
+Worlds have z up. Shape letters: v views, r rays, p points.
 """
 
 import math
@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+NEAREST = 0.05  # depth of the nearest sample: a camera inside a scene still needs a positive near plane
 NORMAL_DISTANCE = 1.3  # world units from the origin, of SRN's cameras and of normalised ones
 VIEWS = 251  # of SRN's test splits
 TURN = 20.0  # radians, of the spiral that they follow
@@ -52,6 +53,39 @@ def pixel_directions(pixels: Tensor, intrinsics: Tensor, camera_to_world: Tensor
     y = -(pixels[..., 0] + 0.5 - cy) / fy
     in_camera = torch.stack([x, y, -torch.ones_like(x)], dim=-1)
     return (camera_to_world[..., :3] @ in_camera.unsqueeze(-1)).squeeze(-1)
+
+
+def project(points: Tensor, camera_to_world: Tensor, intrinsics: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Where cameras show points: rows and columns, a pixel's first edge at its own number, and z-depth, all `[..., p]`.
+
+    Rows and columns of points nearer than `NEAREST`, or behind the camera, are those of no place.
+
+    Args:
+        points: `[..., p, 3]` in world axes.
+        camera_to_world: `[..., 3, 4]`, OpenGL axes.
+        intrinsics: `[..., 4]`: fx, fy, cx, cy in pixels.
+    """
+    x, y, z = ((points - camera_to_world[..., None, :, 3]) @ camera_to_world[..., :3]).unbind(-1)
+    fx, fy, cx, cy = intrinsics.unsqueeze(-2).unbind(-1)
+    ahead = (-z).clamp(min=NEAREST)
+    return cy - fy * y / ahead, fx * x / ahead + cx, -z
+
+
+def pixels_showing(
+    points: Tensor, camera_to_world: Tensor, intrinsics: Tensor, height: int, width: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows and columns of the pixels that show points, and whether the picture does show them, all `[..., p]`.
+
+    Args:
+        points: as those after it, see `project`.
+        camera_to_world: poses.
+        intrinsics: of the cameras.
+        height: rows of a picture.
+        width: columns of a picture.
+    """
+    rows, columns, depth = project(points, camera_to_world, intrinsics)
+    row, column = rows.floor().long(), columns.floor().long()
+    return row, column, (depth > NEAREST) & (row >= 0) & (row < height) & (column >= 0) & (column < width)
 
 
 def look_at_origin_opengl(azimuths: Tensor, elevation: float, distance: float) -> Tensor:

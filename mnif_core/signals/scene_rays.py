@@ -12,7 +12,8 @@ from torch import Tensor
 
 from mnif_core.files.stored_config import Between, NotNegative, Positive, Share
 from mnif_core.networks.instance_networks import InstanceNetworks
-from mnif_core.rendering.box import NEAREST, Box, crossed, inside
+from mnif_core.rendering.box import Box, crossed, inside
+from mnif_core.rendering.cameras import NEAREST
 from mnif_core.rendering.losses import RenderingLoss
 from mnif_core.rendering.occupancy import Occupancy
 from mnif_core.rendering.volume import (
