@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0, 1 after an error, 130 when interrupted.
     """
-    command = tyro.cli(Command, args=arguments, prog="mnif", description=__doc__)  # type: ignore[call-overload]
+    command = tyro.cli(Command, args=arguments, prog="mnif", description=__doc__)
     try:
         command.run_command()
     except MnifError as error:

@@ -10,6 +10,7 @@ import torch.multiprocessing as multiprocessing
 from nerfstudio.configs.base_config import MachineConfig
 from nerfstudio.engine.trainer import TrainerConfig
 from nerfstudio.utils import comms
+from torch.multiprocessing.spawn import ProcessExitedException, start_processes
 
 from mnif_core.errors import ConfigError, MnifError
 
@@ -50,8 +51,8 @@ class CpuProcesses:
         errors: Any = multiprocessing.get_context(START).SimpleQueue()
         arguments = (self.config, self.machine, url, errors)
         try:
-            multiprocessing.start_processes(_train, arguments, self.machine.num_devices, start_method=START)
-        except multiprocessing.ProcessExitedException:
+            start_processes(_train, arguments, self.machine.num_devices, start_method=START)
+        except ProcessExitedException:
             if errors.empty():
                 raise
             raise errors.get() from None

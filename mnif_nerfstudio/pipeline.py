@@ -11,12 +11,12 @@ from nerfstudio.data.datamanagers.base_datamanager import DataManagerConfig
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.models.base_model import ModelConfig
 from nerfstudio.pipelines.base_pipeline import VanillaPipeline, VanillaPipelineConfig
-from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 from torch.cuda.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
 
 from mnif_core.errors import CheckpointError
+from mnif_core.files.notes import tell
 from mnif_core.latents.refit import refit
 from mnif_core.presets import NERF_S
 from mnif_core.seeds import mixed_seed
@@ -198,7 +198,7 @@ class MnifPipeline(VanillaPipeline):
         model.latents.copy_(found.latents)
         self.stage_seconds[0] += time.perf_counter() - started
         if self.share.rank == 0:
-            CONSOLE.print(str(found))
+            tell(str(found))
 
     def _prior_loss(self) -> tuple[Any, dict[str, Tensor], dict[str, Tensor]]:
         model, size, known = self.mnif, self.mnif.config.prior_batch_size, self.selection.known()

@@ -19,6 +19,7 @@ from nerfstudio.utils.decorators import check_main_thread
 
 from mnif_core.errors import CheckpointError, MnifError, TrainingError, printable
 from mnif_core.files.atomic import writing
+from mnif_core.files.notes import tell
 from mnif_core.training.collapse import Collapse, next_attempt, slowed
 from mnif_core.training.learning_rates import latents_rate, rated_parameters
 from mnif_nerfstudio.checkpoint_file import check_checkpoint
@@ -243,7 +244,7 @@ class MnifTrainer(Trainer):
             self.pipeline.selection.choose()
         super()._after_train()
         if comms.is_main_process():
-            print(write_report(self.pipeline, self.base_dir), flush=True)
+            tell(write_report(self.pipeline, self.base_dir))
         self.config.viewer.quit_on_train_completion = quits
         if not quits:
             self._train_complete_viewer()

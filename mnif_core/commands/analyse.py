@@ -5,9 +5,10 @@ from pathlib import Path
 
 from tyro.conf import OmitArgPrefixes, Positional
 
-from mnif_core.commands.field import Device, FieldCommand, chosen_device, load_field
+from mnif_core.commands.field import FieldCommand, chosen_device, load_field
 from mnif_core.commands.tables import print_efficiency, print_figures
 from mnif_core.evaluation.evaluation_config import EvaluationConfig
+from mnif_core.training.config import Device
 
 
 @dataclass

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from tyro.conf import OmitArgPrefixes
 
-from mnif_core.commands.field import Device, chosen_device
+from mnif_core.commands.field import chosen_device
 from mnif_core.commands.tables import print_comparison
 from mnif_core.evaluation.comparison_config import ComparisonConfig
+from mnif_core.training.config import Device
 
 
 @dataclass

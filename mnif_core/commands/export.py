@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from mnif_core.commands.field import Device, load_field
+from mnif_core.commands.field import load_field
 from mnif_core.export.turntable import Turntable
+from mnif_core.training.config import Device
 
 
 @dataclass

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from mnif_core.commands.field import Device, field_folder, load_field
+from mnif_core.commands.field import field_folder, load_field
+from mnif_core.training.config import Device
 
 
 @dataclass

@@ -1,6 +1,5 @@
 """Folders of files, one instance each, searched with all below them."""
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from rich.progress import track
 
 from mnif_core.errors import DataError
 from mnif_core.extras import require_format
-from mnif_core.files.notes import collected_notes
+from mnif_core.files.notes import collected_notes, note, tell
 
 Item = TypeVar("Item")
 
@@ -61,13 +60,13 @@ def read_folder(
             if not skip_bad:
                 raise DataError(f"{error}, or pass --skip-bad") from error
     for line in said:
-        print(line, file=sys.stderr)
+        note(line)
     if not items:
         raise DataError(f"{folder}: none of its {len(files)} {what} is readable; replace them")
     if said:
-        print(f"{folder}: {len(said)} of {len(files)} {what} are not read as they are; a line for each is above")
+        tell(f"{folder}: {len(said)} of {len(files)} {what} are not read as they are; a line for each is above")
     if len(items) < len(files):
-        print(f"{folder}: {len(files) - len(items)} of {len(files)} {what} are unreadable and left out", flush=True)
+        tell(f"{folder}: {len(files) - len(items)} of {len(files)} {what} are unreadable and left out")
     return items, names
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mnif_core.data.array_files import array_names, read_array
 from mnif_core.errors import DataError, printable
+from mnif_core.files.notes import tell
 
 TABLE = "labels.csv"
 COLUMNS = ("name", "label")
@@ -82,7 +83,7 @@ def _from_arrays(path: Path, count: int) -> list[str] | None:
     array = read_array(path, key)
     array = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
     if array.ndim != 1 or array.dtype.kind not in "iubUS":
-        print(f"{path}: '{key}' is {array.dtype} {array.shape}, not a whole number or word an instance; no classes")
+        tell(f"{path}: '{key}' is {array.dtype} {array.shape}, not a whole number or word an instance; no classes")
         return None
     if len(array) != count:
         raise DataError(f"{path}: {len(array)} entries in '{key}' for {count} instances; save one for each, or none")

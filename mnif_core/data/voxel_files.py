@@ -19,6 +19,7 @@ from mnif_core.data.surface_points import POINTS, near_surface_cells, points_of_
 from mnif_core.data.voxelise import FILL, Fill, voxelise
 from mnif_core.errors import DataError, MnifError
 from mnif_core.extras import require_format
+from mnif_core.files.notes import tell
 from mnif_core.meshes.mesh_files import read_surface
 from mnif_core.signals.voxels import VoxelObservations, VoxelSignal
 
@@ -106,10 +107,7 @@ def _from_folder(folder: Path, resolution: int, skip_bad: bool, fill: Fill) -> V
             f"{folder / odd[0]}: grid of {side} cells a side among {usual}; use one resolution, or pass --skip-bad"
         )
     if odd:
-        print(
-            f"{folder}: {len(odd)} of {len(grids)} shapes are unreadable beside grids of {usual} cells a side",
-            flush=True,
-        )
+        tell(f"{folder}: {len(odd)} of {len(grids)} shapes are unreadable beside grids of {usual} cells a side")
     kept = [(grid, name) for grid, name in zip(grids, names, strict=True) if len(grid) == usual]
     return from_grids([grid for grid, _ in kept], [name for _, name in kept], fill)
 

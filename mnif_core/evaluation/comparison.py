@@ -19,7 +19,8 @@ from mnif_core.data.readers import read_observations
 from mnif_core.errors import ConfigError
 from mnif_core.evaluation.comparison_config import ComparisonConfig
 from mnif_core.evaluation.efficiency import counted
-from mnif_core.evaluation.evaluation import EvaluationConfig, evaluate
+from mnif_core.evaluation.evaluation import evaluate
+from mnif_core.evaluation.evaluation_config import EvaluationConfig
 from mnif_core.evaluation.metrics.extractors import offline_extractor
 from mnif_core.evaluation.subjects import subject_of
 from mnif_core.files.atomic import write_json

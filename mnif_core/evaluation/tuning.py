@@ -21,6 +21,7 @@ from mnif_core.evaluation.generation_score import generation_score
 from mnif_core.evaluation.tuning_config import TuningConfig
 from mnif_core.evaluation.tuning_plan import Trial, plan
 from mnif_core.files.atomic import write_json
+from mnif_core.files.notes import tell
 from mnif_core.files.stored_config import from_json, parse_json
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.mixture import MixtureConfig
@@ -108,7 +109,7 @@ def tune(config: TuningConfig, folder: Path) -> Tuned:
             name = f"h{latent_dim}-noise{noise:g}-length{length}"
             row = next((row for row in rows if row.folder == name), None)
             if row is None:
-                print(f"H {latent_dim}, latent noise {noise:g}, stage 1 for {length} {chosen.stage_1.unit}", flush=True)
+                tell(f"H {latent_dim}, latent noise {noise:g}, stage 1 for {length} {chosen.stage_1.unit}")
                 row = _run(config, folder / name, latent_dim, noise, length, prior_length)
                 rows.append(row)
                 write_json(path, asdict(Search(key, search.rounds, [asdict(row) for row in rows])))
@@ -178,7 +179,7 @@ def _run(config: TuningConfig, folder: Path, latent_dim: int, noise: float, leng
     try:
         field = trainer.fit()
     except TrainingError as error:
-        print(error, flush=True)
+        tell(str(error))
     else:
         assert trainer.validation is not None
         score, figures = generation_score(field, trainer.validation)

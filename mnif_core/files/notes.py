@@ -1,22 +1,32 @@
-"""What a reader left out or decided by itself: one line a file, `<path>: <what was done>`, for a person to see."""
+"""What readers and long work say to a person: one line each, through one logger, `mnif_core.notes`.
+
+Lines are printed as long as nobody collects them. A program that uses the library listens by a handler on that logger
+or on one above it, and silences it by `logging.getLogger("mnif_core.notes").setLevel(logging.ERROR)`.
+"""
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 SHOWN = 8  # of many notes
 
-logger = logging.getLogger("mnif_core.data")
+logger = logging.getLogger("mnif_core.notes")
 
 
 def note(line: str) -> None:
-    """Say `line`: to whoever collects notes, or else on standard error (logging's last resort)."""
+    """Say what was left out or decided without asking, `<path>: <what was done>`: a warning, on standard error."""
     logger.warning("%s", line)
+
+
+def tell(line: str) -> None:
+    """Say how far something has come or what it found: information, on standard output."""
+    logger.info("%s", line)
 
 
 @contextmanager
 def collected_notes() -> Iterator[list[str]]:
-    """Notes of this block, from all threads of this process, instead of their being printed."""
+    """Lines of this block, from all threads of this process, instead of their being printed."""
     lines: list[str] = []
     collector = _Collector(lines)
     propagate, logger.propagate = logger.propagate, False
@@ -29,7 +39,7 @@ def collected_notes() -> Iterator[list[str]]:
 
 
 def say_some(lines: list[str], what: str) -> None:
-    """Say the first of many notes, and then how many there are."""
+    """Note the first of many lines, and then how many there are."""
     for line in lines[:SHOWN]:
         note(line)
     if len(lines) > SHOWN:
@@ -44,3 +54,15 @@ class _Collector(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the line."""
         self.lines.append(record.getMessage())
+
+
+class _Printer(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print the line to what the streams are by now, since progress bars stand in for them, unless collected."""
+        if logger.propagate:
+            stream = sys.stderr if record.levelno >= logging.WARNING else sys.stdout
+            print(record.getMessage(), file=stream, flush=True)
+
+
+logger.setLevel(logging.INFO)
+logger.addHandler(_Printer())

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mnif_core.errors import ConfigError
-from mnif_core.prior.latent_prior import SamplerName
+from mnif_core.prior.diffusion import SamplerName
 
 Sampler = Literal[SamplerName, "neighbours"]
 NEIGHBOURS = 10  # the paper does not say how many

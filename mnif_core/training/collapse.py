@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mnif_core.errors import TrainingError
+from mnif_core.files.notes import tell
 
 FEWEST_STEPS = 150  # optimiser steps before which a healthy run may not have begun to learn
 LEARNED = 0.97  # share of the constant's error below which something has been learned
@@ -112,7 +113,5 @@ def next_attempt(collapse: Collapse, attempt: int, where: object, told: bool) ->
         ) from collapse
     attempt += 1
     if told:
-        print(
-            f"Nothing was learned ({collapse}); stage 1 starts again at {slowed(attempt):.2g} of its rates.", flush=True
-        )
+        tell(f"Nothing was learned ({collapse}); stage 1 starts again at {slowed(attempt):.2g} of its rates.")
     return attempt

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from mnif_core.files.notes import tell
 from mnif_core.training.stages import Stage
 
 SHOW_EVERY = 10  # steps between updates of the progress line
@@ -80,7 +81,7 @@ def run_stage(
                 score = stage.score()
                 _log(writer, stage, {"held-out score": score}, done)
                 if writer is not None and not progress.console.is_terminal:
-                    print(f"{stage.name}: {done} of {stage.steps} steps, held-out score {score:.4g}", flush=True)
+                    tell(f"{stage.name}: {done} of {stage.steps} steps, held-out score {score:.4g}")
                 if best is None or score > best.score or not math.isfinite(best.score):
                     copies = {name: value.detach().cpu().clone() for name, value in stage.weights().items()}
                     best = Best(score, copies)

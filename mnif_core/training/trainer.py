@@ -19,6 +19,7 @@ from torch.utils.tensorboard import SummaryWriter
 from mnif_core.data.readers import read_observations
 from mnif_core.errors import CheckpointError, ConfigError
 from mnif_core.files.atomic import writing
+from mnif_core.files.notes import tell
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.mixture import MixtureConfig
 from mnif_core.presets import Preset
@@ -131,7 +132,7 @@ class Trainer:
         if writer is not None:
             writer.close()
             line = write_report(field, self.train, self.validation, self.output_dir, summary, choice.line())
-            print(line, flush=True)
+            tell(line)
         self.fabric.barrier()
         return field
 
@@ -207,7 +208,7 @@ class Trainer:
             return stage.latents()
         self._earlier = round(self._earlier + time.perf_counter() - started, 1)
         if self.fabric.is_global_zero:
-            print(found, flush=True)
+            tell(str(found))
         return found.latents
 
     _earlier = 0.0

@@ -12,7 +12,7 @@ def add_buttons(
     pressed: Callable[[str, viser.ClientHandle | None], None],
     hint: str,
     visible: bool = True,
-) -> viser.GuiButtonGroupHandle:
+) -> viser.GuiButtonGroupHandle[str]:
     """Add a row of buttons to the folder that is being filled.
 
     Args:
@@ -23,12 +23,12 @@ def add_buttons(
         hint: shown when the mouse rests on the row.
         visible: from the start.
     """
-    group: viser.GuiButtonGroupHandle = gui.add_button_group(label, list(options), visible=visible, hint=hint)
+    group: viser.GuiButtonGroupHandle[str] = gui.add_button_group(label, list(options), visible=visible, hint=hint)
     # viser 0 reports a button only if another one was pressed before: so nothing is ever left as the last one
     group.value = ""
     latest = ""
 
-    def on_click(event: viser.GuiEvent) -> None:
+    def on_click(event: viser.GuiEvent[viser.GuiButtonGroupHandle[str]]) -> None:
         nonlocal latest
         if event.client_id is None:  # set below, not pressed in a browser
             return

@@ -18,7 +18,8 @@ from rich.table import Table
 
 from mnif_core.data.image_files import load_images
 from mnif_core.evaluation.comparison import train_field
-from mnif_core.evaluation.evaluation import EvaluationConfig, evaluate
+from mnif_core.evaluation.evaluation import evaluate
+from mnif_core.evaluation.evaluation_config import EvaluationConfig
 from mnif_core.evaluation.image_evaluation import ImageSubject
 from mnif_core.evaluation.metrics.extractors import offline_extractor
 from mnif_core.generative_field import GenerativeField

@@ -103,7 +103,7 @@ def _views(device: torch.device) -> list[Row]:
         return SIGNAL.render_view(mixture.instance(latent), camera, rays_per_chunk=1 << 14).color
 
     for implementation in ("torch", "triton"):
-        mixture.implementation = implementation  # type: ignore[assignment]
+        mixture.implementation = implementation
         seconds = best(view, device)
         case = f"a view of NeRF S, {SIGNAL.height} x {SIGNAL.width} x {SIGNAL.samples_per_ray}"
         rows.append({"case": case, "implementation": implementation, "ms": 1e3 * seconds, "a_second": 1 / seconds})
@@ -116,7 +116,7 @@ def training(device: torch.device, scenes: int = 8, rays: int = 32 * 512) -> lis
     for implementation, tf32 in (("torch", False), ("torch", True), ("triton", False)):
         torch.manual_seed(0)
         mixture = MixtureSiren(MixtureConfig()).to(device)
-        mixture.implementation = implementation  # type: ignore[assignment]
+        mixture.implementation = implementation
         latents = torch.nn.Parameter(0.01 * torch.randn(scenes, 128, device=device))
         optimizer = torch.optim.Adam([*mixture.parameters(), latents], lr=1e-4, fused=device.type == "cuda")
         origins = torch.nn.functional.normalize(torch.randn(scenes, rays, 3, device=device), dim=-1) * 1.3

@@ -1,6 +1,6 @@
 """How many sines a GPU takes at best: reduced to one turn and computed as the fused kernels do, nothing else around."""
 
-# mypy: disallow-untyped-defs=False
+# mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False, disallow-untyped-decorators=False
 # Triton's parameters are annotated by what its compiler makes of them, which is no Python type
 
 import torch

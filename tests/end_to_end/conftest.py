@@ -95,7 +95,7 @@ class Running:
 class Tools:
     """nerfstudio's commands, each in a fork of one process that has them imported."""
 
-    server: subprocess.Popen
+    server: subprocess.Popen[str]
     folder: Path
     count: int = field(default=0)
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -160,7 +161,7 @@ def test_truncated_and_foreign_checkpoints_are_one_line(
     cut = tmp_path / "step-000000001.ckpt"
     cut.write_bytes(whole.read_bytes()[:5000])
     foreign = tmp_path / "step-000000002.ckpt"
-    parts: dict[str, dict] = {"pipeline": {"_model.weight": torch.zeros(1)}, "optimizers": {}, "scalers": {}}
+    parts: dict[str, dict[str, Any]] = {"pipeline": {"_model.weight": torch.zeros(1)}, "optimizers": {}, "scalers": {}}
     torch.save({"step": 2, **parts}, foreign)
     partly = tmp_path / "step-000000003.ckpt"
     torch.save({"step": 3, "pipeline": parts["pipeline"]}, partly)

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from nerfstudio.scripts import eval as ns_eval
@@ -29,7 +30,7 @@ def _export() -> None:
     exporter.entrypoint()
 
 
-ENTRYPOINTS = {
+ENTRYPOINTS: dict[str, Callable[[], object]] = {
     "mnif": lambda: sys.exit(mnif.main()),
     "ns-train": train.entrypoint,
     "ns-eval": ns_eval.entrypoint,
@@ -56,7 +57,7 @@ def _mount(mounts: list[list[str]]) -> bool:
     return all(subprocess.run(["mount", *arguments], check=False).returncode == 0 for arguments in mounts)
 
 
-def _child(request: dict) -> int:
+def _child(request: dict[str, Any]) -> int:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 1)

@@ -1,5 +1,6 @@
 """Biases that vary over space: against torch's own interpolation in double precision, and as one more modulation."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -144,11 +145,12 @@ def test_a_saved_field_shows_the_same(tmp_path: Path) -> None:
     field = GenerativeField(SpatialMixture(CONFIG), latents, ImageSignal(9, 8), prior, fitter=fitter)
     loaded = GenerativeField.load(field.save(tmp_path / "field"))
     assert loaded.modulation.config == CONFIG
-    for shown in (
+    ways: list[Callable[[GenerativeField], Tensor]] = [
         lambda it: it.decode(latents),
         lambda it: it.sample(2, seed=1),
         lambda it: it.decode(latents, height=20),
-    ):
+    ]
+    for shown in ways:
         torch.testing.assert_close(shown(loaded), shown(field), atol=0, rtol=0)
     assert loaded.interpolate(latents[0], latents[1], 3).shape == (3, 9, 8, 3)
 

@@ -1,6 +1,7 @@
 """The denoiser against the authors' numbers."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -28,7 +29,7 @@ def official_name(name: str) -> str:
     return f"{top[parts[0]]}.{parts[1]}"
 
 
-def golden_denoiser(meta: dict, data: dict[str, Tensor]) -> ResidualMLP:
+def golden_denoiser(meta: dict[str, Any], data: dict[str, Tensor]) -> ResidualMLP:
     constants = meta["constants"]
     denoiser = ResidualMLP(
         DenoiserConfig(

@@ -10,7 +10,8 @@ from torch import Tensor
 from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
 from mnif_core.rendering.cameras import look_at_origin_opengl
 from mnif_core.rendering.occupancy import Occupancy
-from mnif_core.signals.scenes import TOLERANCE, RenderedRays, SceneSignal
+from mnif_core.rendering.volume import RenderedRays
+from mnif_core.signals.scenes import TOLERANCE, SceneSignal
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 

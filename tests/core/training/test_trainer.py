@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from mnif_core import GenerativeField, ImageTrainer
 from mnif_core.errors import CheckpointError, ConfigError, TrainingError
@@ -183,7 +183,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
 
 
 def test_a_full_disk_keeps_the_older_checkpoint(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = checkpoint_file.save_file
+    whole = save_file
     written: list[Path] = []
 
     def full(tensors: Any, path: Path, metadata: Any) -> None:

@@ -1,105 +1,19 @@
 """The panel, on a display whose sampling can be held up: the latest choice wins, nothing stale, errors are told."""
 
 import io
-import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import viser
 from PIL import Image
-from torch import Tensor
 
-from mnif_core.errors import ConfigError
-from mnif_core.generative_field import GenerativeField
 from mnif_core.unseen.saved_scenes import SavedScene
 from mnif_core.viewing import steering as steering_module
-from mnif_core.viewing.buttons import add_buttons
-from mnif_core.viewing.gallery import TILES
 from mnif_core.viewing.selection import Selection, latent_of
-from mnif_core.viewing.steering import Steering
-from tests.small_field import small_field
-from tests.viser_server import hint_of, inputs, label_of, press, until, viser_server
-
-
-class HeldDisplay:
-    """Samples wait for `gate`; seeds 101 and 103 fail. `steps` counts training."""
-
-    def __init__(self, instances: int = 30, prior: bool = True, kind: str = "image") -> None:
-        self.saved = small_field(kind, instances, prior)
-        self.added: dict[str, SavedScene] = {}
-        self.lock = threading.Lock()
-        self.gate = threading.Event()
-        self.gate.set()
-        self.asked: list[int | None] = []
-        self.history: list[tuple[Selection, Tensor]] = []
-        self.steps, self.looked_at = 0, False
-        if self.saved.prior is not None:
-            self.draw = self.saved.sample_latents
-            self.saved.sample_latents = self.sample_latents  # type: ignore[method-assign, assignment]
-
-    def sample_latents(self, count: int, seed: int | None = None, *settings: Any) -> Tensor:
-        self.asked.append(seed)
-        assert not self.lock.locked(), "sampling holds the lock that training needs"
-        self.gate.wait()
-        if seed == 101:
-            raise ConfigError("no such sample; choose another")
-        if seed == 103:
-            raise RuntimeError("out of memory")
-        return self.draw(count, seed, *settings)
-
-    def field(self) -> GenerativeField:
-        return self.saved
-
-    @property
-    def fitted(self) -> dict[str, SavedScene]:
-        return self.added
-
-    def version(self, selection: Selection) -> int:
-        return self.steps
-
-    def held(self) -> threading.Lock:
-        return self.lock
-
-    def watched(self) -> bool:
-        return self.looked_at
-
-    def show(self, selection: Selection, latent: Tensor, wanted: Callable[[], bool]) -> bool:
-        with self.lock:
-            if not wanted():
-                return False
-            self.history.append((selection, latent))
-        return True
-
-    @property
-    def shown(self) -> Selection:
-        return self.history[-1][0]
-
-
-class Browser:
-    """A browser that keeps what it downloads."""
-
-    downloads: dict[str, bytes] = {}
-
-    def send_file_download(self, name: str, content: bytes) -> None:
-        self.downloads[name] = content
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[viser.ViserServer]:
-    with viser_server() as server:
-        server._connected_clients[0] = Browser()  # type: ignore[assignment]
-        yield server
-
-
-def begin(server: viser.ViserServer, display: HeldDisplay, selection: Selection | None = None) -> Steering:
-    steering = Steering(server, display, selection or Selection())
-    steering.start()
-    until(lambda: steering.served)
-    return steering
+from tests.core.viewing.held_display import Browser, HeldDisplay, begin
+from tests.viser_server import hint_of, inputs, label_of, press, until
 
 
 def test_the_latest_choice_wins(server: viser.ViserServer) -> None:
@@ -204,95 +118,6 @@ def test_nearest_training_instance_is_shown_beside(server: viser.ViserServer) ->
     press(steering.to_nearest, "Show it")
     until(lambda: display.shown == Selection("train", scene=4))
     until(lambda: not steering.relatives.visible)
-
-
-def test_only_the_page_in_view_is_made(server: viser.ViserServer) -> None:
-    """Of 2,458 instances, and again after turning: a thumbnail each, and no control that lists them all."""
-    display = HeldDisplay(2458)
-    display.looked_at = True
-    steering = begin(server, display)
-    gallery = steering.gallery
-    until(lambda: gallery.grid.content.count("data:image/jpeg") == TILES)
-    press(gallery.turn, "Next")
-    until(lambda: gallery.first.value == TILES)
-    press(gallery.turn, "Next")
-    until(lambda: gallery.first.value == 2 * TILES)
-    press(gallery.turn, "Back")
-    until(lambda: f'"{TILES}: item_{TILES}"' in gallery.grid.content)
-    until(lambda: gallery.grid.content.count("data:image/jpeg") == TILES)
-    assert len(steering.thumbnails._made) <= 3 * TILES
-    gallery.first.value = 2457
-    until(lambda: gallery.grid.content.count("data:image/jpeg") == 2458 % TILES)
-    press(gallery.turn, "Next")
-    assert gallery.first.value == 2458 // TILES * TILES
-    assert len(gallery.grid.content) < 100_000
-
-
-def test_only_browsers_press_buttons(server: viser.ViserServer) -> None:
-    """What the server itself sets a row of buttons to reaches no one: else a press counts twice."""
-    pressed: list[tuple[str, object]] = []
-    row = add_buttons(server.gui, "Page", ["Back", "Next"], lambda *what: pressed.append(what), hint="")
-    row.value = "Back"
-    time.sleep(0.1)
-    assert pressed == []
-    for _ in range(3):
-        press(row, "Next")
-    until(lambda: len(pressed) == 3)
-    assert {option for option, _ in pressed} == {"Next"}
-    assert all(browser is not None for _, browser in pressed), "downloads go to the browser that asked"
-
-
-def test_a_click_on_a_picture_shows_it(server: viser.ViserServer) -> None:
-    display = HeldDisplay()
-    steering = begin(server, display)
-    press(steering.gallery.turn, "Next")
-    press(steering.gallery._buttons[2], True)
-    until(lambda: display.shown == Selection("train", scene=TILES + 2))
-    steering.gallery.kind.value = "Samples"
-    until(lambda: "sample of seed 0" in steering.gallery.grid.content)
-    press(steering.gallery._buttons[5], True)
-    until(lambda: display.shown == Selection("sample", seed=5))
-
-
-def test_clicks_fill_the_corners_in_turn(server: viser.ViserServer) -> None:
-    display = HeldDisplay()
-    steering = begin(server, display)
-    steering.controls.source.value = "Between four"
-    until(lambda: steering.gallery.slot.visible)
-    for place in (7, 3, 5, 1):
-        press(steering.gallery._buttons[place], True)
-    until(lambda: display.shown.corners == (7, 3, 5, 1))
-    assert steering.gallery.slot.value == "Top left"
-
-
-def test_clicks_at_once_choose_a_corner_each(server: viser.ViserServer) -> None:
-    """Even before the page has been drawn for the new source."""
-    for _ in range(5):
-        display = HeldDisplay()
-        steering = begin(server, display)
-        steering.controls.source.value = "Between four"
-        clicks = [threading.Thread(target=press, args=(steering.gallery._buttons[n], True)) for n in (7, 3, 5, 1)]
-        for click in clicks:
-            click.start()
-        until(lambda display=display: sorted(display.shown.corners) == [1, 3, 5, 7])  # type: ignore[misc]
-
-
-def test_pictures_that_training_has_overtaken_are_told(server: viser.ViserServer) -> None:
-    display = HeldDisplay()
-    display.looked_at = True
-    steering = begin(server, display)
-    until(lambda: steering.gallery.grid.content.count("data:image/jpeg") == TILES)
-    assert "older" not in steering.gallery.grid.content
-    display.steps += 1
-    steering.controls.changed()
-    until(lambda: steering.gallery.grid.content.count("older") == TILES)
-
-
-def test_nothing_is_made_while_nobody_looks(server: viser.ViserServer) -> None:
-    display = HeldDisplay()
-    steering = begin(server, display)
-    time.sleep(1.5)
-    assert not steering.thumbnails._made
 
 
 def test_exports_hold_what_is_shown(server: viser.ViserServer) -> None:

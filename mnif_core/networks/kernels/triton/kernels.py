@@ -10,7 +10,7 @@ Products of layers accumulate in float32 over factors that `_product` shortens; 
 Shape letters: p points of a block, i/o channels.
 """
 
-# mypy: disallow-untyped-defs=False
+# mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False, disallow-untyped-decorators=False
 # Triton reads no types but tl.constexpr
 
 import triton

@@ -13,9 +13,10 @@ from PIL import Image
 
 from mnif_core.data.demo import car_scenes
 from mnif_core.data.demo.car_scenes import default_demo_root, make_demo_cars
-from mnif_core.data.demo.car_shapes import BODY_TYPES, CarPaint, ColouredMesh, car_mesh, sample_paint, sample_shape
+from mnif_core.data.demo.car_shapes import BODY_TYPES, CarPaint, car_mesh, sample_paint, sample_shape
 from mnif_core.errors import ConfigError, DataError
 from mnif_core.meshes import raycast
+from mnif_core.meshes.raycast import ColouredMesh
 from mnif_core.rendering.cameras import look_at_origin_opencv
 
 CARS, VIEWS, SIZE, SEED = 6, 8, 48, 3
