@@ -18,7 +18,8 @@ def nearest(points: Tensor, among: Tensor) -> Tensor:
 
 def distances(points: Tensor, among: Tensor) -> Tensor:
     """Distance of each of `points` `[n, h]` to the nearest of `among` `[s, h]`: `[n]`, exactly 0 for a copy."""
-    return (points - among[nearest(points, among)]).norm(dim=1)
+    found = [(rows - among[nearest(rows, among)]).norm(dim=1) for rows in points.split(_rows(among))]
+    return torch.cat(found)
 
 
 def sample_novelty(samples: Tensor, training: Tensor) -> dict[str, float]:

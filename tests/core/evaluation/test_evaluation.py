@@ -197,6 +197,24 @@ def test_memory_does_not_grow_with_the_samples(tmp_path: Path) -> None:
     assert peak["bytes"] < 20000 * 32 * 32 * 3 * 4 / 4, "a quarter of what the pictures take together"
 
 
+def test_a_whole_evaluation_holds_neither_samples_nor_matrices_of_all_pairs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnif_core.evaluation.metrics.fidelity.SIDE", 1024)
+    monkeypatch.setattr("mnif_core.evaluation.metrics.kernel_distance.ENTRIES", 1 << 19)
+    field, subject = untrained(tmp_path)
+    field.signal = ImageSignal(32, 32)
+    evaluate(subject, subject.extractor, EvaluationConfig(samples=64), tmp_path / "few")  # what is loaded once
+    count = 16_000
+    with peak_memory(torch.device("cpu")) as peak:
+        found = evaluate(subject, subject.extractor, EvaluationConfig(samples=count), tmp_path / "many")
+    assert found.figures["generation"]["samples"] == count
+    if "bytes" not in peak:
+        pytest.skip("this system does not tell a process's peak memory (no /proc/self/clear_refs)")
+    assert peak["bytes"] < count * 32 * 32 * 3 * 4 / 3, "a third of what the pictures take together"
+    assert peak["bytes"] < count * count * 4 / 8, "an eighth of what the distances take together"
+
+
 def coloured(folder: Path, words: list[str] | None, name: str = "set") -> Path:
     """Red pictures, then blue ones, `words` of them."""
     count = 14
