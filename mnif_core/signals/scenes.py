@@ -25,6 +25,7 @@ CELLS = 64  # along a side of an occupancy cube
 THRESHOLDS = [0.4 * 2 ** (-i / 2) for i in range(14)]  # densities up to which a cell may count as empty
 MARGIN = 0.6  # of the tolerance, on test rays: other rays differ more
 TEST_SIZE, TEST_VIEWS, TEST_ELEVATIONS = 16, 4, (5.0, 35.0, 70.0)  # pixels, azimuths, degrees
+BEYOND = 1.001  # of the box's half side: the first and last samples of rays lie on its sides, which are in no cell
 WORTHWHILE = 1_000_000  # samples of a scene from which on its occupancy costs less than it spares
 POINTS = 1 << 17  # evaluated at once for an occupancy: bounds memory
 
@@ -91,7 +92,9 @@ class SceneSignal(SceneRays, Signal):
         """
         device = networks.weights[0].device
         corner = math.hypot(self.width, self.height) / (2.0 * self.focal)
-        reach = math.hypot(self.far * corner, self.far - self.camera_distance) if self.box is None else self.half_side
+        reach = math.hypot(self.far * corner, self.far - self.camera_distance)
+        if self.box is not None:
+            reach = BEYOND * self.half_side
         axis = torch.linspace(-reach, reach, CELLS + 1, device=device)
         corners = torch.cartesian_prod(axis, axis, axis)
         density, held = torch.zeros_like(corners[:, 0]), self.holds(corners)

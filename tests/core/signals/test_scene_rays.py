@@ -9,7 +9,7 @@ from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
 from mnif_core.rendering.box import Box, inside
 from mnif_core.rendering.occupancy import Occupancy
-from mnif_core.signals.scenes import CELLS, TEST_SIZE, THRESHOLDS, SceneSignal
+from mnif_core.signals.scenes import BEYOND, CELLS, TEST_SIZE, THRESHOLDS, TOLERANCE, SceneSignal
 from mnif_core.unseen.scene_fitting import SceneFitConfig, TargetViews, find_scene, nearest_training_scene
 from tests.evaluated_points import count_points
 
@@ -86,7 +86,7 @@ def test_a_view_evaluates_only_pixels_that_meet(monkeypatch: pytest.MonkeyPatch)
 def test_an_occupancy_is_looked_for_in_the_box_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     field = field_of(1)
     networks = field.instance(field.latents)
-    axis = torch.linspace(-SIGNAL.half_side, SIGNAL.half_side, CELLS + 1)
+    axis = torch.linspace(-1, 1, CELLS + 1) * BEYOND * SIGNAL.half_side
     corners = torch.cartesian_prod(axis, axis, axis)
     with torch.no_grad():
         density = SIGNAL.density_at(corners, networks(corners[None])[0, :, 3]).view(3 * [CELLS + 1])
@@ -95,8 +95,10 @@ def test_an_occupancy_is_looked_for_in_the_box_alone(monkeypatch: pytest.MonkeyP
     looked_at, tested = evaluated
     assert looked_at == int(inside(BOX, corners).sum()) < 0.25 * len(corners)
     assert 0 < tested < 0.7 * 12 * TEST_SIZE**2 * SAMPLES
-    everywhere = [Occupancy.above(threshold, density, SIGNAL.half_side).cells for threshold in THRESHOLDS]
+    everywhere = [Occupancy.above(threshold, density, occupancy.reach).cells for threshold in THRESHOLDS]
     assert any(torch.equal(occupancy.cells, cells) for cells in everywhere)
+    full, spared = (SIGNAL.render_view(networks, SIGNAL.orbit(1)[0], occupancies=o).color for o in (None, [occupancy]))
+    torch.testing.assert_close(spared, full, atol=TOLERANCE, rtol=0)
 
 
 def test_fitting_a_scene_evaluates_only_rays_that_meet(monkeypatch: pytest.MonkeyPatch) -> None:
