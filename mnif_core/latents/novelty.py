@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 ENTRIES = 1 << 24  # of a distance matrix held at once: bounds memory
+ROWS = 4096  # of it at most: points have as many numbers as a picture has features
 COPIES = 0.4  # novelty ratio, below which samples are copies of training instances
 
 
@@ -58,4 +59,4 @@ def copying(novelty: Mapping[str, Any]) -> str | None:
 
 
 def _rows(columns: Tensor) -> int:
-    return max(1, ENTRIES // len(columns))
+    return max(1, min(ROWS, ENTRIES // len(columns)))

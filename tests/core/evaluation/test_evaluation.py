@@ -162,9 +162,10 @@ def test_solids(voxels: tuple[Path, Path]) -> None:
     assert all((run / name).exists() for name in CLOSEST_PICTURES)
 
 
-def untrained(tmp_path: Path) -> tuple[GenerativeField, ImageSubject]:
+def untrained(tmp_path: Path, side: int = 8) -> tuple[GenerativeField, ImageSubject]:
     field = GenerativeField.load(save_field("image", tmp_path / "run") / "field")
-    pictures = torch.randint(0, 255, (8, 8, 8, 3), dtype=torch.uint8)
+    field.signal = ImageSignal(side, side)
+    pictures = torch.randint(0, 255, (8, side, side, 3), dtype=torch.uint8)
     parts = splits(field.names, ImageObservations(pictures, [f"item_{i}" for i in range(8)]))
     return field, ImageSubject(field, parts, tiny_extractor())
 
@@ -186,8 +187,7 @@ def test_samples_are_those_of_the_field_however_many(tmp_path: Path, monkeypatch
 
 
 def test_memory_does_not_grow_with_the_samples(tmp_path: Path) -> None:
-    field, subject = untrained(tmp_path)
-    field.signal = ImageSignal(32, 32)
+    field, subject = untrained(tmp_path, 32)
     latents = field.latents.repeat(4000, 1)
     with peak_memory(torch.device("cpu")) as peak:
         features = subject.sample_features(latents)
@@ -202,8 +202,7 @@ def test_a_whole_evaluation_holds_neither_samples_nor_matrices_of_all_pairs(
 ) -> None:
     monkeypatch.setattr("mnif_core.evaluation.metrics.fidelity.SIDE", 1024)
     monkeypatch.setattr("mnif_core.evaluation.metrics.kernel_distance.ENTRIES", 1 << 19)
-    field, subject = untrained(tmp_path)
-    field.signal = ImageSignal(32, 32)
+    _, subject = untrained(tmp_path, 32)
     evaluate(subject, subject.extractor, EvaluationConfig(samples=64), tmp_path / "few")  # what is loaded once
     count = 16_000
     with peak_memory(torch.device("cpu")) as peak:

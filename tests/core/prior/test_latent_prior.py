@@ -69,7 +69,7 @@ def test_sampling_holds_no_more_for_more_steps_and_only_latents_for_more_samples
     monkeypatch.setattr("mnif_core.prior.latent_prior.TOGETHER", 16)
     few = sampling_peak(256, sampler, 5)
     assert few > 16 * 512 * 4, "the activations of what is denoised at once are counted"
-    assert sampling_peak(256, sampler, 50) == few
+    assert sampling_peak(256, sampler, 50) - few < 4 * 256 * 4 * 4, "four states, of 45 more steps"
     assert sampling_peak(1024, sampler, 5) - few < (1024 - 256) * 512 * 4 / 4, "a quarter of one layer's activations"
 
 
