@@ -1,6 +1,6 @@
 """Time and peak memory as things grow, one picture: `python -m tests.benchmarks.growth --help`.
 
-Each task runs in a process of its own. Exponents are of the power of the size that fits all points of a line best.
+What grows has a process of its own. Exponents are of the power of the size that fits all points of a line best.
 """
 
 import json
@@ -21,7 +21,7 @@ from rich.table import Table
 
 from mnif_core.evaluation.efficiency import peak_memory
 from tests.benchmarks.__main__ import _device_name
-from tests.benchmarks.growth_lines import PANELS
+from tests.benchmarks.growth_lines import PANELS, Line
 from tests.benchmarks.measuring import seconds
 
 CPU = torch.device("cpu")
@@ -43,11 +43,15 @@ class Growth:
     """PNG: a column for each thing that grows, time above memory."""
 
 
-def measured(panel: str, line: str, threads: int) -> dict[str, Any]:
-    """Sizes, milliseconds (the best of some) and peak MiB beyond the start of one line, with their exponents."""
+def measured_panel(panel: str, threads: int) -> dict[str, dict[str, Any]]:
+    """All lines of a panel, see `measured`."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    task = PANELS[panel][line]
+    return {name: measured(line) for name, line in PANELS[panel].items()}
+
+
+def measured(task: Line) -> dict[str, Any]:
+    """Sizes, milliseconds (the best of some) and peak MiB beyond the start, with their exponents."""
     found: dict[str, Any] = {"sizes": list(task.sizes), "ms": [], "peak_mib": []}
     for size in task.sizes:
         run = task.prepared(size)
@@ -97,15 +101,15 @@ def draw(figures: dict[str, Any], path: Path) -> None:
 
 def main(settings: Growth) -> None:
     """Measure all lines, print the table, write the figures and the picture."""
-    places = [(panel, line) for panel, lines in PANELS.items() for line in lines]
-    growth: dict[str, dict[str, Any]] = {panel: {} for panel in PANELS}
+    growth: dict[str, dict[str, Any]] = {}
     table = Table("grows", "task", "sizes", "ms", "peak MiB", "exponents of time and memory")
-    for panel, line in track(places, "Measuring", console=Console(stderr=True), transient=True):
+    for panel in track(PANELS, "Measuring", console=Console(stderr=True), transient=True):
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-            found = process.submit(measured, panel, line, settings.threads).result()
-        growth[panel][line] = found
-        rows = (" ".join(f"{value:.4g}" for value in found[name] if value is not None) for name in ("sizes", *SIDES))
-        table.add_row(panel, line, *rows, " ".join(map(str, found["exponents"].values())))
+            growth[panel] = process.submit(measured_panel, panel, settings.threads).result()
+        for line, found in growth[panel].items():
+            cells = [found[name] for name in ("sizes", *SIDES)]
+            rows = (" ".join(f"{value:.4g}" for value in cell if value is not None) for cell in cells)
+            table.add_row(panel, line, *rows, " ".join(map(str, found["exponents"].values())))
     figures = {
         "device": _device_name(CPU),
         "threads": settings.threads,
