@@ -34,7 +34,13 @@ from mnif_core.evaluation.metrics.extractors import Extractor, module_extractor
 from mnif_core.evaluation.results import Figures
 from mnif_core.evaluation.splits import splits
 from mnif_core.evaluation.subjects import read_subject
-from mnif_core.evaluation.voxel_evaluation import REAL_PIECES, RECONSTRUCTED_PIECES, SAMPLE_PIECES, VoxelSubject
+from mnif_core.evaluation.voxel_evaluation import (
+    REAL_PIECES,
+    RECONSTRUCTED_PIECES,
+    SAMPLE_PIECES,
+    VoxelSubject,
+    clouds,
+)
 from mnif_core.signals.images import ImageObservations, ImageSignal
 from mnif_core.signals.voxels import VoxelObservations, VoxelSignal
 from tests.core.test_cli import save_field
@@ -280,3 +286,11 @@ def test_solids_known_at_points_only(tmp_path: Path) -> None:
 def test_few_of_many_are_of_all_kinds() -> None:
     assert some(torch.arange(9)[:, None], 3).flatten().tolist() == [0, 4, 8]
     assert some(torch.arange(3)[:, None], 3).flatten().tolist() == [0, 1, 2]
+
+
+def test_no_more_surfaces_are_kept_than_are_compared() -> None:
+    grids = balls()[:6].astype(np.float32)
+    grids[[1, 3]] = 0.0
+    whole, some_of_them = clouds(iter(grids), 6, "balls"), clouds(iter(grids), 6, "balls", most=2)
+    assert whole.points.shape == (4, 2048, 3) and whole.filled == some_of_them.filled == 4
+    assert torch.equal(some_of_them.points, whole.points[:2])
