@@ -20,7 +20,6 @@ from rich.progress import track
 from rich.table import Table
 
 from mnif_core.evaluation.efficiency import peak_memory
-from tests.benchmarks.__main__ import _device_name
 from tests.benchmarks.growth_lines import PANELS, Line
 from tests.benchmarks.measuring import seconds
 
@@ -110,6 +109,8 @@ def main(settings: Growth) -> None:
             cells = [found[name] for name in ("sizes", *SIDES)]
             rows = (" ".join(f"{value:.4g}" for value in cell if value is not None) for cell in cells)
             table.add_row(panel, line, *rows, " ".join(map(str, found["exponents"].values())))
+    from tests.benchmarks.__main__ import _device_name  # imports all cases, which no process of a panel needs
+
     figures = {
         "device": _device_name(CPU),
         "threads": settings.threads,

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from mnif_core.evaluation.evaluation import CHUNK
 from mnif_core.evaluation.metrics.fidelity import frechet_distance, manifold
 from mnif_core.generative_field import GenerativeField
 from mnif_core.latents.inner_loop import LatentTable, auto_decoding_loss
@@ -21,7 +20,8 @@ from mnif_core.sheets import tiles
 from mnif_core.signals.images import ImageSignal
 
 Run = Callable[[], Any]
-INSTANCES, POINTS, SAMPLES, FEATURES = 8, 4096, 1000, 1280  # of a step, of each, to compare with, of a picture
+INSTANCES, POINTS = 8, 4096  # of a step, and of each of them
+SAMPLES, FEATURES, CHUNK = 1000, 1280, 64  # compared, of a picture's network, pictures decoded at once
 NERF_S = MixtureConfig()
 PICTURES = MixtureConfig(in_dim=2, out_dim=3, hidden_layers=2, num_bases=64, latent_dim=64, output_activation="sine")
 
