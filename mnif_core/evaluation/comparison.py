@@ -27,6 +27,7 @@ from mnif_core.files.atomic import write_json
 from mnif_core.files.stored_config import parse_json
 from mnif_core.generative_field import GenerativeField
 from mnif_core.presets import PRESETS, Preset
+from mnif_core.prior.denoiser import DenoiserConfig
 from mnif_core.sheets import arrange, save_png, tiles
 from mnif_core.signals.kinds import SIGNALS
 from mnif_core.signals.observations import Observations, split
@@ -102,6 +103,7 @@ def preset_of(config: ComparisonConfig, modulation: str) -> Preset:
     return replace(
         preset,
         stage_1=replace(preset.stage_1, length=config.steps or preset.stage_1.length),
+        prior=replace(preset.prior, width=config.prior_width or preset.prior.width),
         stage_2=replace(preset.stage_2, length=config.prior_steps),
         resolution=config.resolution or preset.resolution,
     )
@@ -167,10 +169,14 @@ def _run(
 def _check(config: ComparisonConfig) -> None:
     if (config.seconds is None) == (config.steps is None):
         raise ConfigError("choose one budget: --seconds for equal time, or --steps for equal steps")
-    for option in ("seconds", "steps", "prior_steps", "resolution"):
+    for option in ("seconds", "steps", "prior_steps", "prior_width", "resolution"):
         value = getattr(config, option)
         if value is not None and value <= 0:
             raise ConfigError(f"{option} {value}: choose more than 0")
+    if config.prior_width is not None:
+        DenoiserConfig(
+            latent_dim=1, width=config.prior_width
+        )  # refuses what is no multiple, before anything is trained
     if len(set(config.modulations)) < len(config.modulations):
         raise ConfigError(f"modulations {' '.join(config.modulations)}: name each once")
 

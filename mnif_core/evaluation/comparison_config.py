@@ -23,6 +23,8 @@ class ComparisonConfig:
     """Budget of stage 1 for each, as steps; one of the two."""
     prior_steps: int = 1500
     """Steps of stage 2 for each."""
+    prior_width: int | None = None
+    """Channels of each prior's residual MLP, a multiple of 16. None: the tiny preset's; the paper's is 4096."""
     samples: int = 256
     """Samples to judge each by."""
     resolution: int | None = None

@@ -58,12 +58,12 @@ def _of_pictures(field: GenerativeField, unseen: Observations) -> tuple[float, F
 def _of_solids(field: GenerativeField, unseen: Any) -> tuple[float, Figures]:
     count = len(unseen.names)
     whole = (unseen.grids(torch.tensor([index])) for index in range(count))
-    real = clouds((grid[0].float().numpy() for grid in whole if grid is not None), count, "unseen shapes")
+    real = clouds((grid[0].float().numpy() for grid in whole if grid is not None), count, "unseen shapes").points
     distances, covered, empty = [], [], 0
     for latents in _draws(field, count):
         grids = (grid for chunk in latents.split(CHUNK) for grid in field.decode(chunk).cpu().numpy())
-        made = clouds(grids, count, "samples")
-        empty += count - len(made)
+        made, filled = clouds(grids, count, "samples")
+        empty += count - filled
         figures = shape_scores(real, made) if len(made) else None
         distances.append(NOTHING if figures is None else figures.minimum_matching_distance)
         covered.append(0.0 if figures is None else figures.coverage)

@@ -104,12 +104,13 @@ class VoxelSubject:
         if references is None:
             return {"generation": {"against": "nothing: the data know no whole grids"}}
         pieces: list[float] = []
-        made = clouds(self._grids(latents, pieces), len(latents), "samples")
+        most = max(len(references), YARDSTICK)  # more are not compared
+        made, filled = clouds(self._grids(latents, pieces), len(latents), "samples", most)
         count = min(len(references), len(made))
         figures: dict[str, Any] = {
             "against": f"{count} of {len(references)} {self.against} shapes",
             "samples": count,
-            "empty samples": f"{len(latents) - len(made)} of {len(latents)}",
+            "empty samples": f"{len(latents) - filled} of {len(latents)}",
         }
         figures |= shape_figures(references[:count], made[:count]) if count else {}
         groups = {"generation": figures, **self._pieces(pieces)}
@@ -171,7 +172,7 @@ class VoxelSubject:
             return None
         whole = (observations.grids(torch.tensor([index])) for index in range(len(observations.names)))
         grids = (grid[0].float().numpy() for grid in whole if grid is not None)
-        return clouds(grids, len(observations.names), "real shapes")
+        return clouds(grids, len(observations.names), "real shapes").points
 
     def _training_pictures(self, index: Tensor) -> Tensor:
         """The data's own, or where they know points only the field's."""
@@ -189,12 +190,27 @@ def shape_figures(references: Tensor, shapes: Tensor) -> dict[str, float]:
     }
 
 
-def clouds(grids: Iterable[NDArray[np.float32]], count: int, what: str) -> Tensor:
-    """2,048 points on the surface of every one of `count` solids that is not empty `[r, p, 3]`."""
-    found = []
+class Clouds(NamedTuple):
+    """Surfaces of solids.
+
+    Attributes:
+        points: 2,048 on the surface of each solid that is not empty and is kept `[r, p, 3]`.
+        filled: solids that are not empty.
+    """
+
+    points: Tensor
+    filled: int
+
+
+def clouds(grids: Iterable[NDArray[np.float32]], count: int, what: str, most: int | None = None) -> Clouds:
+    """The surfaces of `count` solids, of which the first `most` that are not empty are kept. None: all of them."""
+    found, filled = [], 0
     for index, grid in enumerate(track(grids, f"Surfaces of {what}", total=count, transient=True)):
         mesh = grid_mesh(grid)
-        if len(mesh.faces):
+        if not len(mesh.faces):
+            continue
+        filled += 1
+        if most is None or len(found) < most:
             points = trimesh.sample.sample_surface(mesh, POINTS, seed=index)[0]
             found.append(torch.from_numpy(np.asarray(points, dtype=np.float32)))
-    return torch.stack(found) if found else torch.zeros(0, POINTS, 3)
+    return Clouds(torch.stack(found) if found else torch.zeros(0, POINTS, 3), filled)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 ENTRIES = 1 << 24  # of a distance matrix held at once: bounds memory
+ROWS = 4096  # of it at most: points have as many numbers as a picture has features
 COPIES = 0.4  # novelty ratio, below which samples are copies of training instances
 
 
@@ -18,7 +19,8 @@ def nearest(points: Tensor, among: Tensor) -> Tensor:
 
 def distances(points: Tensor, among: Tensor) -> Tensor:
     """Distance of each of `points` `[n, h]` to the nearest of `among` `[s, h]`: `[n]`, exactly 0 for a copy."""
-    return (points - among[nearest(points, among)]).norm(dim=1)
+    found = [(rows - among[nearest(rows, among)]).norm(dim=1) for rows in points.split(_rows(among))]
+    return torch.cat(found)
 
 
 def sample_novelty(samples: Tensor, training: Tensor) -> dict[str, float]:
@@ -57,4 +59,4 @@ def copying(novelty: Mapping[str, Any]) -> str | None:
 
 
 def _rows(columns: Tensor) -> int:
-    return max(1, ENTRIES // len(columns))
+    return max(1, min(ROWS, ENTRIES // len(columns)))

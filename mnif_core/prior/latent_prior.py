@@ -28,6 +28,7 @@ from mnif_core.prior.diffusion import (
 )
 from mnif_core.prior.protocol import Prior, PriorKind
 
+TOGETHER = 512  # latents that are denoised at once: bounds memory
 DEAD = 1e-8  # a latent dimension with a smaller spread has never moved: dividing by it would give NaN
 
 
@@ -191,7 +192,9 @@ class LatentPrior(Prior):
             return torch.randn(shape, generator=generator, device=device)
 
         def denoise(x: Tensor, timestep: int) -> Tensor:
-            output = self.averaged(x, torch.full((count,), timestep, device=device))
+            index = torch.full((count,), timestep, device=device)
+            rows = zip(x.split(TOGETHER), index.split(TOGETHER), strict=True)
+            output = torch.cat([self.averaged(*some) for some in rows])
             return to_x0(self.config.prediction, output, x, self.schedule.alphas_cumprod[timestep].to(x))
 
         timesteps = spread_timesteps(self.config.steps, steps)

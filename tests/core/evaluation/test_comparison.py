@@ -9,7 +9,9 @@ from PIL import Image
 
 from mnif_core import GenerativeField
 from mnif_core.cli import main
+from mnif_core.presets import PRESETS
 
+SUFFIXES = {"mixture": "", "functa": "-functa", "hypernetwork": "-hypernetwork"}
 SMALL = ["--steps", "2", "--prior-steps", "2", "--resolution", "8", "--samples", "8", "--device", "cpu"]
 
 
@@ -37,6 +39,7 @@ def test_one_table_and_finished_ones_are_kept(data: Path, tmp_path: Path, capsys
         assert field.modulation.config.kind == name and row["steps"] == 2
         assert len(field.names) == row["figures"]["reconstruction, train"]["instances"] == 18
         assert field.prior is not None and field.prior.is_trained
+        assert field.prior.config.width == PRESETS[f"image-tiny{SUFFIXES[name]}"].prior.width
     with Image.open(folder / "sheet.png") as sheet:
         assert sheet.size == (8 * 130, 4 * 130)
     assert main([*command, "--modulations", "mixture", "--seed", "1"]) == 0
@@ -51,12 +54,21 @@ def test_equal_time_is_measured_in_a_trial(data: Path, tmp_path: Path) -> None:
     assert rows["mixture"]["steps"] > rows["functa"]["steps"] >= 1
 
 
+def test_a_prior_of_another_width(data: Path, tmp_path: Path) -> None:
+    command = ["compare", "--data", str(data), "--output-dir", str(tmp_path), "--modulations", "mixture", *SMALL]
+    assert main([*command, "--prior-width", "64"]) == 0
+    prior = GenerativeField.load(tmp_path / "mixture" / "field").prior
+    assert prior is not None and prior.config.width == 64
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ([], "choose one budget"),
         (["--steps", "2", "--seconds", "2"], "choose one budget"),
         (["--steps", "0"], "steps 0: choose more than 0"),
+        (["--steps", "2", "--prior-width", "0"], "prior_width 0: choose more than 0"),
+        (["--steps", "2", "--prior-width", "100"], "denoiser width 100 is not a multiple of 16"),
         (["--steps", "2", "--modulations", "functa", "functa"], "name each once"),
         (["--steps", "2", "--data", "nowhere"], "nowhere"),
     ],

@@ -34,7 +34,13 @@ from mnif_core.evaluation.metrics.extractors import Extractor, module_extractor
 from mnif_core.evaluation.results import Figures
 from mnif_core.evaluation.splits import splits
 from mnif_core.evaluation.subjects import read_subject
-from mnif_core.evaluation.voxel_evaluation import REAL_PIECES, RECONSTRUCTED_PIECES, SAMPLE_PIECES, VoxelSubject
+from mnif_core.evaluation.voxel_evaluation import (
+    REAL_PIECES,
+    RECONSTRUCTED_PIECES,
+    SAMPLE_PIECES,
+    VoxelSubject,
+    clouds,
+)
 from mnif_core.signals.images import ImageObservations, ImageSignal
 from mnif_core.signals.voxels import VoxelObservations, VoxelSignal
 from tests.core.test_cli import save_field
@@ -162,9 +168,10 @@ def test_solids(voxels: tuple[Path, Path]) -> None:
     assert all((run / name).exists() for name in CLOSEST_PICTURES)
 
 
-def untrained(tmp_path: Path) -> tuple[GenerativeField, ImageSubject]:
+def untrained(tmp_path: Path, side: int = 8) -> tuple[GenerativeField, ImageSubject]:
     field = GenerativeField.load(save_field("image", tmp_path / "run") / "field")
-    pictures = torch.randint(0, 255, (8, 8, 8, 3), dtype=torch.uint8)
+    field.signal = ImageSignal(side, side)
+    pictures = torch.randint(0, 255, (8, side, side, 3), dtype=torch.uint8)
     parts = splits(field.names, ImageObservations(pictures, [f"item_{i}" for i in range(8)]))
     return field, ImageSubject(field, parts, tiny_extractor())
 
@@ -186,8 +193,7 @@ def test_samples_are_those_of_the_field_however_many(tmp_path: Path, monkeypatch
 
 
 def test_memory_does_not_grow_with_the_samples(tmp_path: Path) -> None:
-    field, subject = untrained(tmp_path)
-    field.signal = ImageSignal(32, 32)
+    field, subject = untrained(tmp_path, 32)
     latents = field.latents.repeat(4000, 1)
     with peak_memory(torch.device("cpu")) as peak:
         features = subject.sample_features(latents)
@@ -195,6 +201,23 @@ def test_memory_does_not_grow_with_the_samples(tmp_path: Path) -> None:
     if "bytes" not in peak:
         pytest.skip("this system does not tell a process's peak memory (no /proc/self/clear_refs)")
     assert peak["bytes"] < 20000 * 32 * 32 * 3 * 4 / 4, "a quarter of what the pictures take together"
+
+
+def test_a_whole_evaluation_holds_neither_samples_nor_matrices_of_all_pairs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnif_core.evaluation.metrics.fidelity.SIDE", 1024)
+    monkeypatch.setattr("mnif_core.evaluation.metrics.kernel_distance.ENTRIES", 1 << 19)
+    _, subject = untrained(tmp_path, 32)
+    evaluate(subject, subject.extractor, EvaluationConfig(samples=64), tmp_path / "few")  # what is loaded once
+    count = 16_000
+    with peak_memory(torch.device("cpu")) as peak:
+        found = evaluate(subject, subject.extractor, EvaluationConfig(samples=count), tmp_path / "many")
+    assert found.figures["generation"]["samples"] == count
+    if "bytes" not in peak:
+        pytest.skip("this system does not tell a process's peak memory (no /proc/self/clear_refs)")
+    assert peak["bytes"] < count * 32 * 32 * 3 * 4 / 3, "a third of what the pictures take together"
+    assert peak["bytes"] < count * count * 4 / 8, "an eighth of what the distances take together"
 
 
 def coloured(folder: Path, words: list[str] | None, name: str = "set") -> Path:
@@ -263,3 +286,11 @@ def test_solids_known_at_points_only(tmp_path: Path) -> None:
 def test_few_of_many_are_of_all_kinds() -> None:
     assert some(torch.arange(9)[:, None], 3).flatten().tolist() == [0, 4, 8]
     assert some(torch.arange(3)[:, None], 3).flatten().tolist() == [0, 1, 2]
+
+
+def test_no_more_surfaces_are_kept_than_are_compared() -> None:
+    grids = balls()[:6].astype(np.float32)
+    grids[[1, 3]] = 0.0
+    whole, some_of_them = clouds(iter(grids), 6, "balls"), clouds(iter(grids), 6, "balls", most=2)
+    assert whole.points.shape == (4, 2048, 3) and whole.filled == some_of_them.filled == 4
+    assert torch.equal(some_of_them.points, whole.points[:2])

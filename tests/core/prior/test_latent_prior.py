@@ -5,9 +5,11 @@ import torch
 from torch import Tensor
 
 from mnif_core.errors import ConfigError
+from mnif_core.prior.diffusion import SamplerName
 from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
 from tests.core.prior.test_denoiser import golden_denoiser
 from tests.golden_data import case_names, load_case, tensors
+from tests.live_tensors import LiveTensors
 
 
 @pytest.mark.parametrize("name", case_names("e_"))
@@ -47,6 +49,37 @@ def test_golden_averaged_weights(name: str) -> None:
         optimizer.step()
         prior.update_ema()
         torch.testing.assert_close(prior.averaged.input.weight[clear], expected[clear], atol=1e-6, rtol=0)
+
+
+def sampling_peak(count: int, sampler: SamplerName, steps: int) -> int:
+    """Bytes of tensors alive at once while so many latents of 4 numbers are drawn, 512 channels in between."""
+    torch.manual_seed(0)
+    prior = LatentPrior(PriorConfig(latent_dim=4, width=512))
+    prior.fit_statistics(torch.randn(20, 4))
+    with LiveTensors() as live:
+        drawn = prior.sample(count, torch.Generator().manual_seed(0), sampler, steps)
+    assert drawn.shape == (count, 4)
+    return live.peak
+
+
+@pytest.mark.parametrize("sampler", ["dpm++", "ddim", "ddpm"])
+def test_sampling_holds_no_more_for_more_steps_and_only_latents_for_more_samples(
+    sampler: SamplerName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnif_core.prior.latent_prior.TOGETHER", 16)
+    few = sampling_peak(256, sampler, 5)
+    assert few > 16 * 512 * 4, "the activations of what is denoised at once are counted"
+    assert sampling_peak(256, sampler, 50) - few < 4 * 256 * 4 * 4, "four states, of 45 more steps"
+    assert sampling_peak(1024, sampler, 5) - few < (1024 - 256) * 512 * 4 / 4, "a quarter of one layer's activations"
+
+
+def test_samples_do_not_depend_on_how_many_are_denoised_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    prior = LatentPrior(PriorConfig(latent_dim=4, width=32))
+    prior.fit_statistics(two_clusters(20).repeat(1, 2)[:, :4])
+    torch.nn.init.normal_(prior.averaged.blocks[0].linear2.weight)
+    whole = prior.sample(100, torch.Generator().manual_seed(0))
+    monkeypatch.setattr("mnif_core.prior.latent_prior.TOGETHER", 33)
+    torch.testing.assert_close(prior.sample(100, torch.Generator().manual_seed(0)), whole)
 
 
 def two_clusters(count: int) -> Tensor:

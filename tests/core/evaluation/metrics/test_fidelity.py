@@ -63,7 +63,7 @@ def test_too_few_points_are_refused() -> None:
 def test_blocks_do_not_change_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     real, generated = features(70, 0.0, 0), features(50, 0.2, 1)
     whole = manifold(real, generated), frechet_distance(real, generated)
-    monkeypatch.setattr("mnif_core.evaluation.metrics.fidelity.ENTRIES", 400)
+    monkeypatch.setattr("mnif_core.evaluation.metrics.fidelity.SIDE", 16)
     monkeypatch.setattr("mnif_core.evaluation.metrics.fidelity.ROWS", 16)
     assert manifold(real, generated) == whole[0]
     assert frechet_distance(real, generated) == pytest.approx(whole[1], rel=1e-9)
