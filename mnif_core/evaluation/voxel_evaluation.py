@@ -14,6 +14,7 @@ from rich.progress import track
 from torch import Tensor
 
 from mnif_core.evaluation.evaluation import CHUNK, FEW, NOISE, REAL, SAMPLES, memorisation
+from mnif_core.evaluation.evaluation_config import EvaluationConfig
 from mnif_core.evaluation.metrics.connectivity import connectivity, largest_share
 from mnif_core.evaluation.metrics.extractors import Extractor
 from mnif_core.evaluation.metrics.shapes import POINTS, shape_scores
@@ -123,6 +124,10 @@ class VoxelSubject:
         sets = {REAL: real[1::2], SAMPLES: made[:count], NOISE: noise}
         against = {"against": f"{count} train shapes", "each": count}
         return groups | {name: against | shape_figures(real[0::2], shapes) for name, shapes in sets.items()}
+
+    def labelled(self, config: EvaluationConfig) -> Figures:
+        """See `Subject.labelled`; the data's labels are read of images only."""
+        return {}
 
     def memorisation(self, latents: Tensor, folder: Path) -> dict[str, Any]:
         """See `Subject.memorisation`."""

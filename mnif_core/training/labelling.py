@@ -44,10 +44,19 @@ class Labelling:
         return numbers_of(self.validation, self.classes) if self.train else None
 
 
-def read_labelling(data: Any, names: Sequence[str], train: Sequence[str], validation: Sequence[str]) -> Labelling:
-    """Labels of `data` (see `read_labels`) by the names of all its instances, of training and of those held out.
+def learnable(labels: list[str] | None, data: Any) -> list[str]:
+    """`labels` of training instances, or none where all are one, or nearly as many as instances, which is said."""
+    classes = len(set(labels or ()))
+    if labels is None or classes < 2:
+        return []
+    if classes * EACH > len(labels):
+        print(f"{data}: {classes} labels for {len(labels)} instances, too many to learn; samples have none", flush=True)
+        return []
+    return labels
 
-    There are none where training has one label only, or nearly as many as instances, which is said.
+
+def read_labelling(data: Any, names: Sequence[str], train: Sequence[str], validation: Sequence[str]) -> Labelling:
+    """Labels of `data` (see `read_labels`, `learnable`) by the names of all instances, of training and of others.
 
     Raises:
         DataError: as `read_labels`.
@@ -56,11 +65,5 @@ def read_labelling(data: Any, names: Sequence[str], train: Sequence[str], valida
     if found is None:
         return Labelling()
     label_of = {name: printable(label) for name, label in zip(names, found, strict=True)}
-    known = [label_of[name] for name in train]
-    classes = len(set(known))
-    if classes < 2:
-        return Labelling()
-    if classes * EACH > len(known):
-        print(f"{data}: {classes} labels for {len(known)} instances, too many to learn; samples have none", flush=True)
-        return Labelling()
+    known = learnable([label_of[name] for name in train], data)
     return Labelling(known, [label_of[name] for name in validation])

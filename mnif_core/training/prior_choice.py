@@ -68,10 +68,16 @@ def is_stepped(asked: PriorChoice) -> bool:
     return asked not in AT_ONCE
 
 
-def held_out_of(count: int) -> tuple[Tensor, Tensor]:
-    """Which of `count` latents stage 2 learns from, and which judge it; too few are not divided."""
+def held_out_of(count: int, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Which of `count` latents stage 2 learns from, and which judge it; too few are not divided.
+
+    Of each of the `labels` `[count]` one is learned from at least.
+    """
     held = max(FEWEST, round(SHARE * count)) if count >= 4 * FEWEST else 0
     order = torch.randperm(count, generator=torch.Generator().manual_seed(0), device="cpu")
+    if labels is not None:
+        last = dict(zip(labels[order.to(labels.device)].tolist(), order.tolist(), strict=True)).values()
+        order = torch.tensor([index for index in order.tolist() if index not in last] + list(last), device="cpu")
     return order[held:].sort().values, order[:held].sort().values
 
 
