@@ -116,6 +116,8 @@ class BootstrapPrior(Prior):
         """See `Prior.sample`."""
         self._require_label(label)
         own = self.latents if label is None else self.latents[self.labels == label]
+        if not len(own):
+            raise ConfigError(f"no training latent has label {label}; ask for another")
         known, device = own.double(), own.device
         total, b = len(known), self.config.bandwidth
         chosen = torch.randint(total, (count,), generator=generator, device=device)

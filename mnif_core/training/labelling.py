@@ -3,6 +3,7 @@
 Shape letters: n instances.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,6 +43,10 @@ class Labelling:
     def validation_numbers(self) -> Tensor | None:
         """Of the labels `[n]` of instances held out; a label that training lacks counts as none."""
         return numbers_of(self.validation, self.classes) if self.train else None
+
+    def summary(self) -> dict[str, Any]:
+        """For a run's `summary.json`: how many training instances have each label."""
+        return {"labels": dict(sorted(Counter(self.train).items()))} if self.train else {}
 
 
 def learnable(labels: list[str] | None, data: Any) -> list[str]:

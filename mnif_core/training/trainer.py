@@ -134,7 +134,7 @@ class Trainer:
             diffusion = prior_stage.prior
         judges = latents[:0] if held_out is None else held_out
         choice = choose_prior(self.preset.prior_kind, diffusion, latents, latents, judges, labels, labels)
-        summary |= choice.summary()
+        summary |= choice.summary() | self.labelling.summary()
         field = field_stage.field(choice.prior, latents)
         field.labels = self.labelling.train
         if writer is not None:
