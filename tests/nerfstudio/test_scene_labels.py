@@ -31,7 +31,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def manager_of(root: Path, labels: bool = True) -> MultiSceneDataManager:
-    config = MultiSceneDataManagerConfig(data=root, labels=labels, scenes_per_step=2, views_per_scene=2, pixels_per_view=9)  # fmt: skip
+    config = MultiSceneDataManagerConfig(
+        data=root, labels=labels, scenes_per_step=2, views_per_scene=2, pixels_per_view=9
+    )
     manager: MultiSceneDataManager = config.setup(device="cpu")
     return manager
 

@@ -76,7 +76,9 @@ def test_of_all_labels_they_are_weighed_as_the_real_ones() -> None:
     assert figures(Drawer(True), unseen)[GUIDED][AS_ASKED] == pytest.approx(50 / 90)
 
 
-@pytest.mark.parametrize(("stepped", "settings"), [(False, {}), (True, {"sampler": "neighbours"}), (True, {"guidance": 1.0})])  # fmt: skip
+@pytest.mark.parametrize(
+    ("stepped", "settings"), [(False, {}), (True, {"sampler": "neighbours"}), (True, {"guidance": 1.0})]
+)
 def test_what_is_not_guided_is_judged_once(stepped: bool, settings: dict[str, Any]) -> None:
     found = figures(Drawer(stepped), **settings)
     assert list(found) == [REAL, UNGUIDED]
