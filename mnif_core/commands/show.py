@@ -1,12 +1,12 @@
 """Pictures and meshes of a saved field: samples, interpolations, reconstructions."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from mnif_core.commands.field import FieldCommand
 from mnif_core.latents.neighbours import Sampler
 from mnif_core.prior.guidance import GUIDANCE
+from mnif_core.prior.labels import file_part
 
 
 @dataclass
@@ -38,8 +38,7 @@ class Sample(FieldCommand):
         latents = field.sample_latents(
             self.count, self.seed, self.sampler, self.steps, self.truncation, self.label, self.guidance
         )
-        of = "" if self.label is None else "-" + re.sub(r"[^\w-]+", "_", self.label)
-        output = self.output or self.run / f"samples-seed-{self.seed}{of}.png"
+        output = self.output or self.run / f"samples-seed-{self.seed}{file_part(self.label or '')}.png"
         write_instances(field, latents, output, columns=8, resolution=self.resolution)
 
 

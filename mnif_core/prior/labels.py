@@ -3,6 +3,7 @@
 Shape letters: n instances.
 """
 
+import re
 from collections.abc import Sequence
 
 import torch
@@ -11,6 +12,15 @@ from torch import Tensor
 from mnif_core.errors import ConfigError, printable
 
 NAMED = 20  # labels that an error lists
+
+
+def file_part(label: str) -> str:
+    """A label as a part of a file's name, after what comes before; empty for none.
+
+    >>> file_part("t-shirt / red")
+    '-t-shirt_red'
+    """
+    return "-" + re.sub(r"[^\w-]+", "_", label).strip("_") if label else ""
 
 
 def classes_of(labels: Sequence[str]) -> list[str]:
