@@ -37,7 +37,7 @@ def mixture_of(options: Any) -> MixtureConfig:
     return MixtureConfig(**_chosen(options, MIXTURE))
 
 
-def prior_of(options: Any, classes: int) -> PriorConfig:
+def prior_of(options: Any, classes: int = 0) -> PriorConfig:
     """Shape of the prior that the model's options ask for, for so many labels of the data."""
     return PriorConfig(latent_dim=options.latent_dim, classes=classes, **_chosen(options, PRIOR))
 

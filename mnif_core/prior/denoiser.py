@@ -89,7 +89,7 @@ class ResidualMLP(nn.Module):
         for linear in (self.time, self.input, self.output):
             _kaiming_(linear)
         # made last, so that without labels all else starts from the same numbers; the last row is no label
-        self.label = nn.Embedding(config.classes + 1, config.time_dim) if config.classes else None
+        self.label = nn.Embedding(config.classes + 1, config.width) if config.classes else None
 
     def forward(self, latents: Tensor, timesteps: Tensor, labels: Tensor | None = None) -> Tensor:
         """Noisy latents `[n, h]` at integer timesteps `[n]` -> prediction `[n, h]`.
@@ -97,9 +97,9 @@ class ResidualMLP(nn.Module):
         Where labels are known, `labels` `[n]` are numbers from 0, `classes` for none. None: no latent has one.
         """
         time = self.time(timestep_embedding(timesteps, self.config.time_dim).to(latents.dtype))
-        if self.label is not None:
-            time = time + self.label(torch.full_like(timesteps, self.config.classes) if labels is None else labels)
         hidden, skips, half = self.input(latents), [], len(self.blocks) // 2
+        if self.label is not None:
+            hidden = hidden + self.label(torch.full_like(timesteps, self.config.classes) if labels is None else labels)
         for index, block in enumerate(self.blocks):
             if index < half:
                 skips.append(hidden)

@@ -54,7 +54,7 @@ class Controls:
         most = field.prior.reverse_steps if field.prior else None
         self._add_sampling(most or UNTRAINED_PRIOR_STEPS, selection)
         self._classes = field.classes
-        self.labels: list[viser.GuiInputHandle[Any]] = []
+        self.labels: list[Any] = []  # handles of label and guidance, where there are any
         if self._classes:
             self._add_labels(noun, selection)
         self._follow_source()

@@ -88,7 +88,7 @@ def test_a_checkpoint_of_other_labels_is_one_line(root: Path) -> None:
     labelled, plain = model_of(manager_of(root)), model_of(manager_of(root, labels=False))
     check_state(labelled.state_dict(), labelled)
     check_state(plain.state_dict(), plain)
-    with pytest.raises(CheckpointError, match="knows 0 labels, the data have 2; .* labels False") as caught:
+    with pytest.raises(CheckpointError, match="knows 0 labels, the data have 2; restore .*labels False") as caught:
         check_state(plain.state_dict(), labelled)
     assert "\n" not in str(caught.value)
     with pytest.raises(CheckpointError, match="knows 2 labels, the data have 0"):
