@@ -57,7 +57,7 @@ def label_figures(
     each = max(2, min(EACH, MOST // max(1, len(classes))))
     weights = {label: sum(own == label for own in unseen.labels) for label in classes}
     real = {label: _share(classifier, unseen.of(label), label) for label in classes if weights[label]}
-    figures = {"labels, real test images": {"each": len(unseen.labels), **_shares(real, weights)}}
+    figures = {f"labels, real test {field.signal.noun}s": {"each": len(unseen.labels), **_shares(real, weights)}}
     guided = field.prior is not None and field.prior.reverse_steps is not None and config.sampler != "neighbours"
     for guidance in dict.fromkeys([config.guidance, UNGUIDED] if guided else [UNGUIDED]):
         how = f"at guidance {guidance:g}" if guidance != UNGUIDED else "unguided"

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -16,6 +17,8 @@ from mnif_core.evaluation.subjects import read_subject
 from mnif_core.generative_field import GenerativeField
 from mnif_core.prior.gaussian_mixture import GaussianMixturePrior
 from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
+from mnif_core.signals.images import ImageSignal
+from mnif_core.signals.voxels import VoxelSignal
 from tests.core.evaluation.test_evaluation import coloured, tiny_extractor
 from tests.small_field import small_field
 
@@ -35,6 +38,8 @@ class Drawer:
     """Stands for a field that draws hats where shoes are asked for, and all else right, all but alike."""
 
     classes = list(CENTRES)
+
+    signal = ImageSignal()
 
     def __init__(self, stepped: bool) -> None:
         self.prior: Any = LatentPrior(PriorConfig(2, 16, 1, classes=3)) if stepped else None
@@ -82,6 +87,22 @@ def test_of_all_labels_they_are_weighed_as_the_real_ones() -> None:
 def test_what_is_not_guided_is_judged_once(stepped: bool, settings: dict[str, Any]) -> None:
     found = figures(Drawer(stepped), **settings)
     assert list(found) == [REAL, UNGUIDED]
+
+
+def test_solids_are_judged_by_their_pictures(tmp_path: Path) -> None:
+    field = small_field("voxel", 12)
+    field.names, field.labels = [f"set_{number:06d}" for number in range(0, 24, 2)], ["big"] * 6 + ["small"] * 6
+    field.prior = GaussianMixturePrior.fit(field.latents, labels=torch.arange(12) // 6, classes=2)
+    field.save(tmp_path / "run/field")
+    distance = VoxelSignal(12).grid().norm(dim=1).view(12, 12, 12).numpy()
+    radii = np.concatenate([np.linspace(0.8, 0.9, 12), np.linspace(0.3, 0.4, 12)])
+    words = np.array(12 * ["big"] + 12 * ["small"])
+    np.savez(tmp_path / "set.npz", voxels=np.stack([distance < radius for radius in radii]), label=words)
+    config = EvaluationConfig(samples=4)
+    loaded = GenerativeField.load(tmp_path / "run/field")
+    found = read_subject(loaded, tmp_path / "set.npz", None, config, tiny_extractor(), False).labelled(config)
+    assert found["labels, real test solids"][AS_ASKED] == 1.0 and UNGUIDED in found
+    json.dumps(found, allow_nan=False)
 
 
 def evaluated(folder: Path, words: list[str] | None, labels: list[str]) -> dict[str, Any]:
