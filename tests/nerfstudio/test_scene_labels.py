@@ -40,7 +40,7 @@ def manager_of(root: Path, labels: bool = True) -> MultiSceneDataManager:
 
 def model_of(manager: MultiSceneDataManager, **options: Any) -> MnifModel:
     torch.manual_seed(0)
-    small = {"hidden_layers": 1, "width": 16, "num_bases": 3, "latent_dim": 4, "prior_width": 16, "prior_blocks": 1}
+    small = {"hidden_layers": 1, "width": 16, "num_bases": 3, "latent_dim": 4, "prior_width": 32, "prior_blocks": 1}
     scene_box = SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3]))
     metadata = manager.train_dataparser_outputs.metadata
     model: MnifModel = MnifModelConfig(**small | options).setup(
