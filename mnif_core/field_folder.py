@@ -3,7 +3,7 @@
 Shape letters: s instances, h latent.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -42,6 +42,7 @@ class StoredField(NamedTuple):
     prior: Prior | None
     names: list[str]
     fitter: LatentFitter | None
+    labels: list[str]
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class _Settings:
     names: list[Any]
     prior: dict[str, Any] | None = None
     fitting: dict[str, Any] | None = None
+    labels: list[Any] = field(default_factory=list)
 
 
 def read_field_folder(folder: Path, device: torch.device | str = "cpu") -> StoredField:
@@ -77,6 +79,9 @@ def read_field_folder(folder: Path, device: torch.device | str = "cpu") -> Store
     latent_dim = modulation_config.latent_dim
     if prior_config is not None and prior_config.latent_dim != latent_dim:
         raise CheckpointError(f"{path}: latents of {latent_dim} and {prior_config.latent_dim} dimensions; train again")
+    classes = len(set(settings.labels))
+    if prior_config is not None and prior_config.classes not in (0, classes):
+        raise CheckpointError(f"{path}: a prior of {prior_config.classes} labels, but {classes} names; train again")
     weights, _ = read_tensors(folder / "model.safetensors", device)
     if settings.version == 1:
         weights = {_renamed(name): value for name, value in weights.items()}
@@ -87,7 +92,9 @@ def read_field_folder(folder: Path, device: torch.device | str = "cpu") -> Store
     if fitting is not None:
         fitter = built(lambda: LatentFitter(fitting, latent_dim), weights, "fitter.", where)
     latents = _latents(folder / "latents.safetensors", device, latent_dim, len(settings.names))
-    return StoredField(modulation, latents, signal, prior, settings.names, fitter)
+    if settings.labels and len(settings.labels) != len(latents):
+        raise CheckpointError(f"{path}: {len(latents)} latents, but {len(settings.labels)} labels; restore the folder")
+    return StoredField(modulation, latents, signal, prior, settings.names, fitter, settings.labels)
 
 
 def _settings(path: Path) -> _Settings:
@@ -104,7 +111,7 @@ def _settings(path: Path) -> _Settings:
     if version == 1 and isinstance(config.get("mixture"), dict):  # the mixture was the only modulation
         config["modulation"] = {"kind": "mixture", **config.pop("mixture")}
     settings = from_json(_Settings, config, f"{path}: config")
-    if not all(isinstance(name, str) and name.isprintable() for name in settings.names):
+    if not all(isinstance(name, str) and name.isprintable() for name in [*settings.names, *settings.labels]):
         raise CheckpointError(f"{path}: names that are not text; restore the file, or train again")
     return settings
 

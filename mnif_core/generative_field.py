@@ -25,7 +25,9 @@ from mnif_core.latents.neighbours import Sampler, sample_between_neighbours
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.networks.kernels.dispatch import Implementation
 from mnif_core.networks.modulation import Modulation
+from mnif_core.prior.guidance import GUIDANCE
 from mnif_core.prior.kinds import to_store
+from mnif_core.prior.labels import classes_of, number_of
 from mnif_core.prior.protocol import Prior
 from mnif_core.signals.observations import Observations
 from mnif_core.signals.protocol import Signal
@@ -43,6 +45,7 @@ class GenerativeField:
         prior: p(phi), of any kind, or none before stage 2.
         names: of the training instances, in the order of `latents`.
         fitter: how latents of unseen instances are found, or none where that needs more than values at points.
+        labels: of the training instances, in that order; empty where they have none.
 
     >>> import torch
     >>> from mnif_core import MixtureConfig, MixtureSiren
@@ -61,12 +64,13 @@ class GenerativeField:
         prior: Prior | None = None,
         names: Sequence[str] = (),
         fitter: LatentFitter | None = None,
+        labels: Sequence[str] = (),
     ) -> None:
         self.modulation = modulation.eval()
         self.latents = latents.detach()
         self.signal = signal
         self.prior = prior.eval() if prior is not None else None
-        self.names = list(names)
+        self.names, self.labels = list(names), list(labels)
         self.fitter = fitter.eval() if fitter is not None else None
 
     @property
@@ -84,6 +88,11 @@ class GenerativeField:
             self.fitter.to(device)
         return self
 
+    @property
+    def classes(self) -> list[str]:
+        """Labels that samples can be asked for, in the order of the prior's numbers; none where it learned without."""
+        return classes_of(self.labels)
+
     @torch.no_grad()
     def instance(self, latents: Tensor) -> InstanceNetworks:
         """Networks of `latents` `[s, h]`, or of one latent `[h]`."""
@@ -96,29 +105,44 @@ class GenerativeField:
         sampler: Sampler = "dpm++",
         steps: int = 25,
         truncation: float = 1.0,
+        label: str | None = None,
+        guidance: float = GUIDANCE,
     ) -> Tensor:
         """Draw `[count, h]` new latents from the prior, or between training latents by the sampler `neighbours`.
 
-        `truncation` below 1 pulls them towards the training mean.
+        `truncation` below 1 pulls them towards the mean of the training latents, or of those that have the label.
+        `label` and `guidance` are as of `sample`.
 
         Raises:
-            ConfigError: the field has no prior (stage 2 has not run), or truncation is outside [0, 1].
+            ConfigError: the field has no prior (stage 2 has not run), truncation is outside [0, 1], guidance is
+                negative, or the field does not know the label.
         """
+        number = None if label is None else number_of(label, self.classes)
         generator = torch.Generator(self.device)
         if seed is None:
             generator.seed()
         else:
             generator.manual_seed(seed)
-        mean = self.latents.mean(0)
+        own = self.latents
+        if label is not None:
+            own = own[torch.tensor([each == label for each in self.labels], device=self.device)]
+        mean = own.mean(0)
         if sampler == "neighbours":
-            return truncate(sample_between_neighbours(self.latents, count, generator), mean, truncation)
+            return truncate(sample_between_neighbours(own, count, generator), mean, truncation)
         if self.prior is None:
             raise ConfigError("this field has no prior; train stage 2 before sampling, or sample between 'neighbours'")
-        latents = self.prior.sample(count, generator=generator, sampler=sampler, steps=steps)
+        latents = self.prior.sample(count, generator, sampler, steps, number, guidance)
         return truncate(latents, mean, truncation)
 
     def sample(
-        self, count: int, seed: int | None = None, sampler: Sampler = "dpm++", steps: int = 25, **decode: Any
+        self,
+        count: int,
+        seed: int | None = None,
+        sampler: Sampler = "dpm++",
+        steps: int = 25,
+        label: str | None = None,
+        guidance: float = GUIDANCE,
+        **decode: Any,
     ) -> Tensor:
         """New instances, decoded.
 
@@ -130,9 +154,16 @@ class GenerativeField:
             seed: same seed, same device, same result. None: a fresh draw.
             sampler: `dpm++`, `ddim` or `ddpm` for reverse diffusion, `neighbours` for Eq. 11.
             steps: of reverse diffusion; other priors draw at once.
+            label: one of `classes`, which all samples should have. None: as labels occur.
+            guidance: towards the label: 0 leaves it out, 1 draws as learned, more is more typical and less varied (see
+                `prior.guidance`). Of diffusion; other priors draw as learned.
             **decode: handed to `decode`.
+
+        Raises:
+            ConfigError: as `sample_latents`.
         """
-        return self.decode(self.sample_latents(count, seed, sampler, steps), **decode)
+        latents = self.sample_latents(count, seed, sampler, steps, label=label, guidance=guidance)
+        return self.decode(latents, **decode)
 
     def decode(self, latents: Tensor, **options: Any) -> Tensor:
         """What `latents` `[s, h]` stand for, in the signal's own form (see the signal's `decode`)."""
@@ -211,6 +242,7 @@ class GenerativeField:
             "prior": to_store(self.prior.settings) if self.prior is not None else None,
             "fitting": asdict(self.fitter.config) if self.fitter is not None else None,
             "names": self.names,
+            **({"labels": self.labels} if self.labels else {}),
         }
         weights = {f"modulation.{name}": value for name, value in self.modulation.state_dict().items()}
         if self.prior is not None:

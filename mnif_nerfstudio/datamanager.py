@@ -17,6 +17,7 @@ from torch import Tensor
 
 from mnif_core.data.demo.car_scenes import default_demo_root, make_demo_cars
 from mnif_core.data.scene_folders import list_instances
+from mnif_core.data.scene_labels import read_scene_labels
 from mnif_core.errors import ConfigError
 from mnif_core.files.notes import collected_notes, note
 from mnif_core.presets import NERF_S
@@ -24,6 +25,7 @@ from mnif_core.rendering.box import grown, longest_side
 from mnif_core.seeds import mixed_seed
 from mnif_core.signals.scene_rays import WHITE
 from mnif_core.spread import spread_indices
+from mnif_core.training.labelling import learnable
 from mnif_nerfstudio.prefetch import Prefetch
 from mnif_nerfstudio.scene_store import PixelBatch, SceneStore
 from mnif_nerfstudio.shown_scene import selection_from_environment
@@ -51,6 +53,9 @@ class MultiSceneDataManagerConfig(VanillaDataManagerConfig):
     box: bool = NERF_S.box
     """Whether rays are drawn and sampled only in the box that holds all scenes, found from what differs from a plain
     background; the paper samples between two planes. Without a plain background that is done in any case."""
+    labels: bool = False
+    """Whether the prior learns the labels of scenes, so that samples can be asked for by label: those of a labels.csv
+    (name,label) in the data's folder, or of the folders that scenes are sorted into."""
 
 
 class HeldOutViews:
@@ -138,6 +143,8 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         self.store = SceneStore.open(
             self.instances, config.dataparser.held_out_views, reading=config.dataparser.reading
         )
+        found_labels = read_scene_labels(config.data, self.instances) if config.labels else None
+        self.labels = learnable(found_labels, config.data)
         if config.box and self.store.box is None:
             note(f"{config.data}: no plain background; rays are sampled between the planes, not in the objects' box")
         found = self.store.box if config.box else None
@@ -185,7 +192,9 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         }
         if self.config.box:
             views |= {"box": self.box, "background": self.store.background or WHITE}
-        self.train_dataparser_outputs.metadata.update(scene_names=self.store.scene_names, views=views)
+        self.train_dataparser_outputs.metadata.update(
+            scene_names=self.store.scene_names, labels=self.labels, views=views
+        )
         self.train_dataset = InputDataset(self.train_dataparser_outputs)
         self.eval_dataset = InputDataset(self.dataparser.outputs_of(instance, "val"))
 

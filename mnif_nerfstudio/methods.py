@@ -34,6 +34,7 @@ def pipeline_of(preset: ScenePreset) -> MnifPipelineConfig:
             pixels_per_view=preset.pixels_per_view,
             foreground_share=preset.foreground_share,
             box=preset.box,
+            labels=True,
         ),
         model=MnifModelConfig(**model_options(preset)),
     )

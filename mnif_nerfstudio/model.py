@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn import Parameter
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
-from mnif_core.errors import ConfigError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.latents.inner_loop import auto_decoding_loss
 from mnif_core.latents.latent_noise import noised
@@ -20,6 +19,7 @@ from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.networks.kernels.dispatch import Implementation
 from mnif_core.networks.mixture import CoefficientPolicy
 from mnif_core.presets import NERF_S
+from mnif_core.prior.labels import classes_of, numbers_of
 from mnif_core.prior.latent_prior import LatentPrior
 from mnif_core.prior.protocol import Prior, PriorChoice
 from mnif_core.rendering.occupancy import Occupancy
@@ -28,7 +28,7 @@ from mnif_core.training.prior_choice import Choice
 from mnif_core.unseen.saved_scenes import SavedScenes
 from mnif_core.viewing.selection import Selection, base_latent, latent_of
 from mnif_nerfstudio.field import MnifField
-from mnif_nerfstudio.preset_options import mixture_of, model_options, prior_of, signal_of
+from mnif_nerfstudio.preset_options import mixture_of, model_options, prior_of, require_sensible, signal_of
 from mnif_nerfstudio.prior_batch import PriorBatch
 from mnif_nerfstudio.rays import rays_of, scenes_in, scenes_of
 
@@ -103,24 +103,22 @@ class MnifModel(Model):
 
     config: MnifModelConfig
     field: MnifField
+    label_numbers: Tensor | None
 
     def populate_modules(self) -> None:
         """Build field and prior for the scenes that the datamanager has announced in its metadata."""
         super().populate_modules()
         config, views = self.config, self.kwargs["metadata"]["views"]
         self.scene_names: list[str] = list(self.kwargs["metadata"]["scene_names"])
-        distance = float(views["camera_distance"])
-        if views.get("box") is None and not config.near_plane < distance < config.far_plane:
-            raise ConfigError(
-                f"cameras are {distance:.2f} from the origin, not {config.near_plane:g} to {config.far_plane:g}; "
-                "pass --pipeline.model.near-plane and --pipeline.model.far-plane around it, or srn --normalise True"
-            )
-        if config.latent_noise < 0:
-            raise ConfigError(f"latent_noise is {config.latent_noise}; pass --pipeline.model.latent-noise 0 or more")
+        self.labels: list[str] = list(self.kwargs["metadata"].get("labels", ()))
+        classes = classes_of(self.labels)
+        numbers = numbers_of(self.labels, classes) if classes else None
+        self.register_buffer("label_numbers", numbers, persistent=False)  # they are the data's, not a run's
+        require_sensible(config, views)
         signal = signal_of(config, views)
         self.field = MnifField(mixture_of(config), len(self.scene_names), signal, config.latent_std)
         self.field.mixture.implementation = config.implementation
-        self.prior = LatentPrior(prior_of(config))
+        self.prior = LatentPrior(prior_of(config, len(classes)))
         self.choice: Choice | None = None
         self.field_folder = Path("field")
         self.shown, self._moved = Selection(), torch.zeros(())
@@ -165,7 +163,7 @@ class MnifModel(Model):
         """Stage 1 takes rays; stage 2 takes a batch of latents, by the same door, so that DDP sees both."""
         if isinstance(ray_bundle, PriorBatch):
             latents = self.latents[ray_bundle.scenes].detach()
-            return {"prior_loss": self.prior(latents, ray_bundle.timesteps, ray_bundle.noise)}
+            return {"prior_loss": self.prior(latents, *ray_bundle[1:])}
         return super().forward(ray_bundle)
 
     def get_outputs(self, ray_bundle: RayBundle | Cameras) -> dict[str, Any]:
@@ -296,4 +294,5 @@ class MnifModel(Model):
         prior: Prior | None = self.prior if self.prior_is_trained else None
         if self.choice is not None:
             prior = self.choice.prior
-        return GenerativeField(self.field.mixture, self.latents.detach(), replace(self.signal), prior, self.scene_names)
+        latents, signal = self.latents.detach(), replace(self.signal)
+        return GenerativeField(self.field.mixture, latents, signal, prior, self.scene_names, labels=self.labels)

@@ -207,7 +207,10 @@ class MnifPipeline(VanillaPipeline):
         drawn = torch.randint(len(known), (size,), generator=self.generator, device=self.device)
         scenes = known[drawn]
         own, (timesteps, noise) = self.share.rows(size), model.prior.draw(size, self.generator)
-        outputs = self._model(PriorBatch(scenes[own], timesteps[own], noise[own]))
+        labels = None
+        if model.label_numbers is not None:
+            labels = model.prior.leave_out(model.label_numbers[scenes], self.generator)[own]
+        outputs = self._model(PriorBatch(scenes[own], timesteps[own], noise[own], labels))
         outputs["prior_loss"] = self.share.weight(size) * outputs["prior_loss"]
         return outputs, model.get_loss_dict(outputs, {}), {}
 

@@ -5,6 +5,7 @@ An option is named as in the core, but for the prior's, which begin with `prior_
 
 from typing import Any
 
+from mnif_core.errors import ConfigError
 from mnif_core.networks.mixture import MixtureConfig
 from mnif_core.presets import ScenePreset
 from mnif_core.prior.latent_prior import PriorConfig
@@ -36,14 +37,30 @@ def mixture_of(options: Any) -> MixtureConfig:
     return MixtureConfig(**_chosen(options, MIXTURE))
 
 
-def prior_of(options: Any) -> PriorConfig:
-    """Shape of the prior that the model's options ask for."""
-    return PriorConfig(latent_dim=options.latent_dim, **_chosen(options, PRIOR))
+def prior_of(options: Any, classes: int = 0) -> PriorConfig:
+    """Shape of the prior that the model's options ask for, for so many labels of the data."""
+    return PriorConfig(latent_dim=options.latent_dim, classes=classes, **_chosen(options, PRIOR))
 
 
 def signal_of(options: Any, views: dict[str, Any]) -> SceneSignal:
     """How fields are rendered; `views` is what follows from the data."""
     return SceneSignal(**_chosen(options, SIGNAL), **views)
+
+
+def require_sensible(options: Any, views: dict[str, Any]) -> None:
+    """Refuse options of the model that contradict the data; `views` is what follows from these.
+
+    Raises:
+        ConfigError: cameras that are not between the planes where these are needed, or negative noise.
+    """
+    distance = float(views["camera_distance"])
+    if views.get("box") is None and not options.near_plane < distance < options.far_plane:
+        raise ConfigError(
+            f"cameras are {distance:.2f} from the origin, not {options.near_plane:g} to {options.far_plane:g}; "
+            "pass --pipeline.model.near-plane and --pipeline.model.far-plane around it, or srn --normalise True"
+        )
+    if options.latent_noise < 0:
+        raise ConfigError(f"latent_noise is {options.latent_noise}; pass --pipeline.model.latent-noise 0 or more")
 
 
 def _chosen(options: Any, names: dict[str, str]) -> dict[str, Any]:

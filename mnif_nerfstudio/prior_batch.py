@@ -14,3 +14,5 @@ class PriorBatch(NamedTuple):
     """`[batch]`."""
     noise: Tensor
     """`[batch, h]`."""
+    labels: Tensor | None
+    """Numbers `[batch]`, that of none where they are left out. None: scenes have none."""

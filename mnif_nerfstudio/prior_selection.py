@@ -38,8 +38,9 @@ class PriorSelection:
         model = self.model
         latents = model.latents.detach()
         known, held_out = latents[self._known], latents[self._held_out]
-        diffusion = model.prior if model.prior_is_trained else None
-        self._take(choose_prior(self.asked, diffusion, latents, known, held_out))
+        diffusion, labels = model.prior if model.prior_is_trained else None, model.label_numbers
+        of_known = None if labels is None else labels[self._known]
+        self._take(choose_prior(self.asked, diffusion, latents, known, held_out, labels, of_known))
 
     def load(self, number: Tensor | None) -> None:
         """Go on from a checkpoint, whose chosen kind is fitted to its latents again.
@@ -55,7 +56,8 @@ class PriorSelection:
             self.model.choice = None
             return
         latents, diffusion = self.model.latents.detach(), self.model.prior if self.model.prior_is_trained else None
-        self._take(choose_prior(kind, diffusion, latents, latents, latents[:0]))
+        labels = self.model.label_numbers
+        self._take(choose_prior(kind, diffusion, latents, latents, latents[:0], labels, labels))
 
     def _take(self, choice: Choice) -> None:
         self.model.choice = choice
@@ -66,5 +68,5 @@ class PriorSelection:
         """Decide once, not in every step, which scenes stage 2 learns from and which judge."""
         known, held_out = torch.arange(self.model.num_scenes, device="cpu"), torch.arange(0, device="cpu")
         if self.asked == "auto":
-            known, held_out = held_out_of(self.model.num_scenes)
+            known, held_out = held_out_of(self.model.num_scenes, self.model.label_numbers)
         self._known, self._held_out = known.to(self.model.device), held_out.to(self.model.device)

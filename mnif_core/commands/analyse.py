@@ -15,7 +15,7 @@ from mnif_core.training.config import Device
 class Evaluate:
     """The paper's row of figures: reconstruction of training and test data, generation, memorisation.
 
-    What is shown is judged too, with real instances beside: images by a linear classifier of the data's classes,
+    What is shown is judged too, with real instances beside: images by a linear classifier of the data's labels,
     solids by whether they are one piece, scenes by their sharpness (1: as real views). Groups with "each" compare
     equally many.
     """
@@ -23,7 +23,7 @@ class Evaluate:
     run: Positional[Path]
     """A run's folder, or the field folder in it."""
     data: Path | None = None
-    """The data that the run was trained on. None: the demo set. Classes of images are those of a labels.csv in the
+    """The data that the run was trained on. None: the demo set. Labels are those of a labels.csv in the
     folder or beside the file (columns name and label), of "label", "labels" or "y" in an .npz, or of sub-folders."""
     test_data: Path | None = None
     """Test instances that lie apart. None: those of --data that the run held out, or the test split of scenes."""

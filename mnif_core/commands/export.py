@@ -25,7 +25,8 @@ class Export:
     output: Annotated[Path, Positional, arg(metavar="OUTPUT")]
     """File or folder to write; a file takes the place of an older one."""
     instance: str | None = None
-    """sample:7 (seed), train:3 or train:<name>, or between:3,9,0.5 (two of training and the mix). None: sample:0."""
+    """sample:7 (seed), sample:7:chair (of a label), train:3 or train:<name>, or between:3,9,0.5 (two of
+    training and the mix). None: sample:0."""
     resolution: int | None = None
     """Cells along each side of the cube that is searched for the surface. None: 128."""
     up: Literal["y", "z"] = "z"

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from mnif_core.commands.field import FieldCommand
 from mnif_core.latents.neighbours import Sampler
+from mnif_core.prior.guidance import GUIDANCE
+from mnif_core.prior.labels import file_part
 
 
 @dataclass
@@ -21,6 +23,10 @@ class Sample(FieldCommand):
     """Reverse steps of diffusion."""
     truncation: float = 1.0
     """Share of each sample's distance to the mean of the training latents that is kept: 1 all, 0 the mean itself."""
+    label: str | None = None
+    """Of all samples, where the run was trained with labels. None: as they occur."""
+    guidance: float = GUIDANCE
+    """Towards the label: 1 draws as learned, more is more typical and less varied, 0 leaves the label out."""
     resolution: int | None = None
     """Side in pixels or cells. None: the data's."""
 
@@ -29,8 +35,10 @@ class Sample(FieldCommand):
         from mnif_core.commands.sheets import write_instances
 
         field = self.load()
-        latents = field.sample_latents(self.count, self.seed, self.sampler, self.steps, self.truncation)
-        output = self.output or self.run / f"samples-seed-{self.seed}.png"
+        latents = field.sample_latents(
+            self.count, self.seed, self.sampler, self.steps, self.truncation, self.label, self.guidance
+        )
+        output = self.output or self.run / f"samples-seed-{self.seed}{file_part(self.label or '')}.png"
         write_instances(field, latents, output, columns=8, resolution=self.resolution)
 
 

@@ -23,7 +23,7 @@ class View:
     host: str = "127.0.0.1"
     """Address to listen at; 0.0.0.0 lets other machines look."""
     show: str = "train:0"
-    """What is shown first: train:3, sample:7 (seed), fitted:chair, between:3,9,0.5 or
+    """What is shown first: train:3, sample:7 (seed), sample:7:chair (of a label), fitted:chair, between:3,9,0.5 or
     corners:0,1,2,3,0.5,0.5 (across, down)."""
     device: Device = "auto"
     """Where to compute."""

@@ -1,5 +1,7 @@
 """Scenes on disk: which folders are one, by `train`, `val` and `test`, and which of their views are held out."""
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +22,13 @@ def list_instances(data: Path, category: str | None, split: str) -> list[Path]:
     """Instance folders under `data`, sorted by name, without reading any of them.
 
     Args:
-        data: a root that holds `<category>_{train,val,test}`, one such folder, a folder of instances, or an instance.
+        data: a root that holds `<category>_{train,val,test}`, one such folder, a folder of instances or of two or more
+            folders that these are sorted into, or an instance.
         category: which one, where a root holds several.
         split: `train`, `val` or `test`; a folder that is no root serves every split.
 
     Raises:
-        DataError: no such folder, several categories and none chosen, or no instance.
+        DataError: no such folder, several categories and none chosen, no instance, or two of one name.
     """
     if not data.is_dir():
         raise DataError(f"{data}: no such folder; pass the folder of your scenes by --data")
@@ -45,12 +48,25 @@ def list_instances(data: Path, category: str | None, split: str) -> list[Path]:
         raise DataError(
             f"{data}: empty; put instances here, each with rgb/, pose/ and intrinsics.txt, or with transforms.json"
         )
-    instances = [f for f in folders if is_instance(f)]
+    instances = [f for f in folders if is_instance(f)] or _sorted_by_class(folders)
     if not instances:
         raise DataError(
             f"{data}: no instance here (a folder with rgb/, or with transforms.json); "
             "pass the folder of your scenes by --data"
         )
+    return instances
+
+
+def _sorted_by_class(folders: Sequence[Path]) -> list[Path]:
+    """Instances in `folders`, sorted by class and name; none where fewer than two folders hold any."""
+    found = [[entry for entry in entries(folder) if entry.is_dir() and is_instance(entry)] for folder in folders]
+    if sum(map(bool, found)) < 2:
+        return []
+    instances = [path for paths in found for path in paths]
+    twice = [name for name, count in Counter(path.name for path in instances).items() if count > 1]
+    if twice:
+        first, second, *_ = (path for path in instances if path.name == twice[0])
+        raise DataError(f"{second}: has the name of {first}; rename one, scenes are known by their folders' names")
     return instances
 
 

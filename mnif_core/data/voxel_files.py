@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import track
 
-from mnif_core.data.array_files import read_array
+from mnif_core.data.array_files import array_names, read_array
 from mnif_core.data.folder_files import read_folder
 from mnif_core.data.surface_points import POINTS, near_surface_cells, points_of_each
 from mnif_core.data.voxelise import FILL, Fill, voxelise
@@ -35,8 +35,9 @@ def load_voxels(data: Any, resolution: int, skip_bad: bool = False, fill: Fill =
 
     Args:
         data: an IM-NET `.hdf5` file (`points_64`, `values_64`), the authors' `data_points_int_{split}.pth` (with
-            `data_values_{split}.pth` beside it), an `.npz` or `.npy` file of boolean grids `[n, r, r, r]` (or packed,
-            `bits` `[n, e^3 / 8]`), a folder of grids (`.binvox`, `.npz`, `.npy`) and meshes, or None for demo cars.
+            `data_values_{split}.pth` beside it), an `.npz` or `.npy` file of boolean grids `[n, r, r, r]` (`voxels`;
+            or packed, `bits` `[n, e^3 / 8]`), a folder of grids (`.binvox`, `.npz`, `.npy`) and meshes, or None for
+            demo cars.
         resolution: of grids made from meshes. Grids keep their own.
         skip_bad: leave unreadable files of a folder out, and say how many, instead of stopping at the first.
         fill: what open meshes become.
@@ -150,7 +151,7 @@ def _require_sane_binvox(file: Path) -> None:
 
 
 def _from_array(path: Path) -> VoxelObservations:
-    array = read_array(path, "bits")
+    array = read_array(path, "voxels" if "voxels" in array_names(path) else "bits")
     if array.ndim == 2 and array.dtype == np.uint8:
         resolution = round((array.shape[1] * 8) ** (1 / 3))
         if resolution**3 != array.shape[1] * 8:

@@ -55,6 +55,10 @@ class Subject(Protocol):
         """How samples `[s, h]` compare with the data, and the same figures for real data and for noise."""
         ...
 
+    def labelled(self, config: EvaluationConfig) -> Figures:
+        """What samples show that are asked for by label; empty where the data or the field know none."""
+        ...
+
     def memorisation(self, latents: Tensor, folder: Path) -> dict[str, Any]:
         """How near samples `[s, h]` lie to training instances; see `memorisation`."""
         ...
@@ -99,6 +103,9 @@ def evaluate(subject: Subject, extractor: Extractor, config: EvaluationConfig, f
     drawn = {"samples": count, "seed": config.seed, "sampler": config.sampler, "steps": config.steps}
     latents, pictures = draw(field, count, config), [folder / name for name in CLOSEST_PICTURES]
     results.part("generation", features | drawn | {"views": config.views}, lambda: subject.generation(latents))
+    if field.classes:
+        asked = {"guidance": config.guidance, "labels": field.classes}
+        results.part("labels", features | drawn | asked, lambda: subject.labelled(config))
     results.part(
         "memorisation",
         features | drawn,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mnif_core.latents.neighbours import Sampler
+from mnif_core.prior.guidance import GUIDANCE
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class EvaluationConfig:
     """How latents are drawn; `neighbours` between training latents (Eq. 11)."""
     steps: int = 25
     """Reverse steps of diffusion."""
+    guidance: float = GUIDANCE
+    """Of samples of diffusion that are asked for by label, where the run was trained with labels."""
     views: int = 512
     """Of scenes: views at most in every comparison, evenly spread over scenes and cameras (the paper: all)."""
     unseen_scenes: int = 4

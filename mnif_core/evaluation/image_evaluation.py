@@ -6,12 +6,15 @@ from typing import Any
 
 from torch import Tensor
 
-from mnif_core.evaluation.evaluation import some
+from mnif_core.evaluation.evaluation import CHUNK, some
+from mnif_core.evaluation.evaluation_config import EvaluationConfig
+from mnif_core.evaluation.label_figures import Labelled, label_figures
 from mnif_core.evaluation.metrics.classes import LinearClassifier, certainty, inception_score, train_classifier
 from mnif_core.evaluation.metrics.extractors import Extractor
 from mnif_core.evaluation.picture_evaluation import PictureSubject
 from mnif_core.evaluation.results import Figures
 from mnif_core.generative_field import GenerativeField
+from mnif_core.sheets import tiles
 from mnif_core.signals.images import ImageObservations
 
 REAL_CLASSES = "classes, real test images"
@@ -60,6 +63,19 @@ class ImageSubject(PictureSubject):
             return figures
         features = {"class accuracy": self.reconstructed(split)[0], "class accuracy, real": self.real_features(split)}
         return figures | {name: self.classifier.accuracy(rows, labels) for name, rows in features.items()}
+
+    def labelled(self, config: EvaluationConfig) -> Figures:
+        """See `Subject.labelled`; judged by the classifier of real training images."""
+        known, unseen = self.labels["train"], self.labels.get("test")
+        if self.classifier is None or known is None or unseen is None:
+            return {}
+        train, test = (
+            Labelled(self.real_features(split), labels) for split, labels in (("train", known), ("test", unseen))
+        )
+        return label_figures(self.field, self.classifier, train, test, self._features_of, config)
+
+    def _features_of(self, latents: Tensor, what: str) -> Tensor:
+        return self.extractor.features((tiles(self.field, part) for part in latents.split(CHUNK)), len(latents), what)
 
     def generation(self, latents: Tensor) -> Figures:
         """See `Subject.generation`."""

@@ -24,6 +24,7 @@ from mnif_core.evaluation.evaluation import (
     structural_similarity,
     yardstick,
 )
+from mnif_core.evaluation.evaluation_config import EvaluationConfig
 from mnif_core.evaluation.metrics.extractors import Extractor
 from mnif_core.evaluation.results import Figures
 from mnif_core.evaluation.splits import Split
@@ -87,6 +88,10 @@ class PictureSubject:
             "generation": figures | generation_fidelity(self.extractor, real, samples),
             **yardstick(self.extractor, real[0::2], others),
         }
+
+    def labelled(self, config: EvaluationConfig) -> Figures:
+        """See `Subject.labelled`."""
+        return {}
 
     def memorisation(self, latents: Tensor, folder: Path) -> dict[str, Any]:
         """See `Subject.memorisation`."""

@@ -129,6 +129,10 @@ class SceneSubject:
         made = self._made(self.reference, views, self.field.latents[scenes.to(self.field.latents.device)])
         return self.extractor.features(made, len(views), "training scenes as fitted")
 
+    def labelled(self, config: EvaluationConfig) -> Figures:
+        """See `Subject.labelled`; the data's labels are read of images only."""
+        return {}
+
     def memorisation(self, latents: Tensor, folder: Path) -> dict[str, Any]:
         """See `Subject.memorisation`; features are of one view by the same camera, of training scenes as fitted."""
         ours, theirs = (

@@ -18,6 +18,7 @@ from mnif_core.evaluation.voxel_evaluation import VoxelSubject
 from mnif_core.generative_field import GenerativeField
 from mnif_core.signals.images import ImageObservations
 from mnif_core.signals.observations import Observations
+from mnif_core.signals.voxels import VoxelObservations
 from mnif_core.unseen.reconstruction import load_observations
 
 
@@ -60,7 +61,7 @@ def _by_points(
 
 def _labelled(observations: Observations, data: Path | None) -> Observations:
     """With the classes that the data name, where figures of the kind ask for them."""
-    if not isinstance(observations, ImageObservations):
+    if not isinstance(observations, ImageObservations | VoxelObservations):
         return observations
     return observations.labelled(read_labels(data, observations.names))
 

@@ -14,10 +14,13 @@ from rich.progress import track
 from torch import Tensor
 
 from mnif_core.evaluation.evaluation import CHUNK, FEW, NOISE, REAL, SAMPLES, memorisation
+from mnif_core.evaluation.evaluation_config import EvaluationConfig
+from mnif_core.evaluation.label_figures import Labelled, label_figures
+from mnif_core.evaluation.metrics.classes import train_classifier
 from mnif_core.evaluation.metrics.connectivity import connectivity, largest_share
 from mnif_core.evaluation.metrics.extractors import Extractor
 from mnif_core.evaluation.metrics.shapes import POINTS, shape_scores
-from mnif_core.evaluation.picture_evaluation import latents_of, observed
+from mnif_core.evaluation.picture_evaluation import latents_of, observed, pictures_of
 from mnif_core.evaluation.results import Figures
 from mnif_core.generative_field import GenerativeField
 from mnif_core.sheets import tiles
@@ -59,7 +62,7 @@ class VoxelSubject:
     Args:
         field: of solids.
         parts: as `splits` gives them.
-        extractor: of features of the solids' pictures, for memorisation.
+        extractor: of features of the solids' pictures, for memorisation and labels.
     """
 
     def __init__(self, field: GenerativeField, parts: dict[str, VoxelObservations], extractor: Extractor) -> None:
@@ -74,7 +77,8 @@ class VoxelSubject:
     def data(self) -> Iterator[Tensor | str]:
         """See `Subject.data`."""
         grids = (part.bits for part in self.parts.values())
-        return chain(observed(self.parts), (bits for bits in grids if bits is not None))
+        labels = (str(part.labels) for part in self.parts.values() if part.labels is not None)
+        return chain(observed(self.parts), (bits for bits in grids if bits is not None), labels)
 
     def reconstruction(self, split: str) -> dict[str, Any]:
         """See `Subject.reconstruction`."""
@@ -125,11 +129,32 @@ class VoxelSubject:
         against = {"against": f"{count} train shapes", "each": count}
         return groups | {name: against | shape_figures(real[0::2], shapes) for name, shapes in sets.items()}
 
+    def labelled(self, config: EvaluationConfig) -> Figures:
+        """See `Subject.labelled`; judged by a classifier of real training shapes' pictures."""
+        real = {split: self._labelled(split) for split in ("train", "test") if split in self.parts}
+        train, unseen = real.get("train"), real.get("test")
+        if train is None or unseen is None or len(set(train.labels)) < 2:
+            return {}
+        classifier = train_classifier(train.features, train.labels)
+        return label_figures(self.field, classifier, train, unseen, self._features_of, config)
+
+    def _labelled(self, split: str) -> Labelled | None:
+        """Of the data's own pictures; none where they have no labels or are known at points only."""
+        part = self.parts[split]
+        if part.labels is None or part.bits is None:
+            return None
+        chunks = torch.arange(len(part.names)).split(DECODED)
+        pictures = (pictures_of(part, index) for index in chunks)
+        return Labelled(self.extractor.features(pictures, len(part.names), f"{split} shapes"), part.labels)
+
+    def _features_of(self, latents: Tensor, what: str) -> Tensor:
+        pictures = (tiles(self.field, chunk) for chunk in latents.split(DECODED))
+        return self.extractor.features(pictures, len(latents), what)
+
     def memorisation(self, latents: Tensor, folder: Path) -> dict[str, Any]:
         """See `Subject.memorisation`."""
         train = torch.arange(len(self.field.latents))
-        pictures = (tiles(self.field, chunk) for chunk in latents.split(DECODED))
-        ours = self.extractor.features(pictures, len(latents), "samples")
+        ours = self._features_of(latents, "samples")
         pictures = (self._training_pictures(chunk) for chunk in train.split(DECODED))
         theirs = self.extractor.features(pictures, len(train), "training shapes")
         return memorisation(self.field, latents, (ours, theirs), self._training_pictures, folder)

@@ -114,6 +114,7 @@ def _card(field: GenerativeField, name: str, alt: str, figures: dict[str, Any]) 
         "learnable parameters": f"{config.learnable_parameters:,}",
         "parameters of one instance": f"{config.instance_parameters:,}",
         "training instances": f"{len(field.latents):,}",
+        **({"labels": ", ".join(field.classes)} if field.classes else {}),
         **{name.replace("_", " "): f"{value:.4g}" for name, value in figures.items()},
     }
     commands = ["mnif sample {0} --count 16 --seed 1"] if sampled else []

@@ -2,7 +2,8 @@
 
 phi = m + sqrt(1 - b^2) (phi_i - m) + b e, with i uniform over the training latents, m their mean, e normal with their
 covariance. Shrinking towards the mean keeps mean and covariance what they were (Silverman, "Density Estimation", 1986,
-Sec. 6.4). It has no weights to learn, and so serves sets that are too small for a diffusion.
+Sec. 6.4). It has no weights to learn, and so serves sets that are too small for a diffusion. Of a label it is the
+bootstrap of the training latents that have it, with their own mean and covariance.
 Shape letters: n training latents, s samples, h latent dimension.
 """
 
@@ -16,6 +17,7 @@ from mnif_core.errors import ConfigError
 from mnif_core.files.stored_config import Between, Width
 from mnif_core.prior.diffusion import SamplerName
 from mnif_core.prior.energy_score import energy_scores, paired_error
+from mnif_core.prior.guidance import GUIDANCE
 from mnif_core.prior.protocol import Prior, PriorKind
 
 BANDWIDTHS = (0.4, 0.5, 0.6, 0.8)  # below the first, samples are hardly new
@@ -34,6 +36,8 @@ class BootstrapConfig:
     """Training latents."""
     bandwidth: Annotated[float, Between(0.0, 1.0)] = 0.4
     """b: 0 draws training latents, 1 a Gaussian of their mean and covariance."""
+    classes: Annotated[int, Between(0, 1 << 20)] = 0
+    """Labels that samples can be asked for."""
 
     def build(self) -> "BootstrapPrior":
         """See `PriorSettings.build`."""
@@ -49,11 +53,14 @@ class BootstrapPrior(Prior):
     """
 
     latents: Tensor
+    labels: Tensor
 
     def __init__(self, config: BootstrapConfig) -> None:
         super().__init__()
         self.config = config
         self.register_buffer("latents", torch.zeros(config.instances, config.latent_dim))
+        if config.classes:
+            self.register_buffer("labels", torch.zeros(config.instances, dtype=torch.long))
 
     @property
     def settings(self) -> BootstrapConfig:
@@ -66,13 +73,22 @@ class BootstrapPrior(Prior):
         return f"smoothed bootstrap, bandwidth {self.config.bandwidth:g}"
 
     @classmethod
-    def fit(cls, latents: Tensor, bandwidth: float | None = None, seed: int = 0) -> "BootstrapPrior":
+    def fit(
+        cls,
+        latents: Tensor,
+        bandwidth: float | None = None,
+        seed: int = 0,
+        labels: Tensor | None = None,
+        classes: int = 0,
+    ) -> "BootstrapPrior":
         """The prior of training latents `[n, h]`; the same seed gives the same.
 
         Args:
             latents: `[n, h]`.
             bandwidth: b. None: what latents that are held out in turn choose.
             seed: of that choice.
+            labels: number `[n]` of each latent's, from 0. None: they have none.
+            classes: how many labels there are.
 
         Raises:
             ConfigError: no latents, or a bandwidth outside [0, 1].
@@ -81,8 +97,10 @@ class BootstrapPrior(Prior):
             raise ConfigError(f"{len(latents)} latents, bandwidth {bandwidth or 0:g}: take one or more, and 0 to 1")
         if bandwidth is None:
             bandwidth = _choose_bandwidth(latents.detach(), seed)
-        prior = cls(BootstrapConfig(latents.shape[1], len(latents), bandwidth)).to(latents)
+        prior = cls(BootstrapConfig(latents.shape[1], len(latents), bandwidth, classes)).to(latents)
         prior.latents.copy_(latents.detach())
+        if labels is not None:
+            prior.labels.copy_(labels)
         return prior
 
     @torch.no_grad()
@@ -92,9 +110,15 @@ class BootstrapPrior(Prior):
         generator: torch.Generator | None = None,
         sampler: SamplerName = "dpm++",
         steps: int = 25,
+        label: int | None = None,
+        guidance: float = GUIDANCE,
     ) -> Tensor:
         """See `Prior.sample`."""
-        known, device = self.latents.double(), self.latents.device
+        self._require_label(label)
+        own = self.latents if label is None else self.latents[self.labels == label]
+        if not len(own):
+            raise ConfigError(f"no training latent has label {label}; ask for another")
+        known, device = own.double(), own.device
         total, b = len(known), self.config.bandwidth
         chosen = torch.randint(total, (count,), generator=generator, device=device)
         mean = known.mean(0)

@@ -24,6 +24,8 @@ class DenoiserConfig:
     blocks: int = 4
     groups: int = 16
     time_dim: int = 64
+    classes: int = 0
+    """Labels that it knows; 0: it takes none."""
 
     def __post_init__(self) -> None:
         if self.width % self.groups:
@@ -86,11 +88,18 @@ class ResidualMLP(nn.Module):
         self.output = nn.Linear(config.width, config.latent_dim)
         for linear in (self.time, self.input, self.output):
             _kaiming_(linear)
+        # made last, so that without labels all else starts from the same numbers; the last row is no label
+        self.label = nn.Embedding(config.classes + 1, config.width) if config.classes else None
 
-    def forward(self, latents: Tensor, timesteps: Tensor) -> Tensor:
-        """Noisy latents `[n, h]` at integer timesteps `[n]` -> prediction `[n, h]`."""
+    def forward(self, latents: Tensor, timesteps: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Noisy latents `[n, h]` at integer timesteps `[n]` -> prediction `[n, h]`.
+
+        Where labels are known, `labels` `[n]` are numbers from 0, `classes` for none. None: no latent has one.
+        """
         time = self.time(timestep_embedding(timesteps, self.config.time_dim).to(latents.dtype))
         hidden, skips, half = self.input(latents), [], len(self.blocks) // 2
+        if self.label is not None:
+            hidden = hidden + self.label(torch.full_like(timesteps, self.config.classes) if labels is None else labels)
         for index, block in enumerate(self.blocks):
             if index < half:
                 skips.append(hidden)

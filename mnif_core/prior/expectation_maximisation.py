@@ -32,13 +32,29 @@ def fit_gaussians(points: Tensor, components: int, generator: torch.Generator) -
     belongs = torch.nn.functional.one_hot(nearest, components).to(points)
     before = -math.inf
     for _ in range(STEPS):
-        found = _maximised(points, belongs)
+        found = gaussians_of(points, belongs)
         joint = _joint(found, points)
         now = float(joint.logsumexp(1).mean())
         if now - before < TOLERANCE:
             break
         belongs, before = joint.softmax(1), now
     return found
+
+
+def gaussians_of(points: Tensor, belongs: Tensor) -> Gaussians:
+    """The mixture of points `[n, d]` whose components have `belongs` `[n, c]` of each, in [0, 1]."""
+    (count, dim), sums = points.shape, belongs.sum(0).clamp(min=1e-12)
+    means = (belongs.T @ points) / sums[:, None]
+    scatter = torch.stack(
+        [
+            ((points - mean) * own[:, None]).T @ (points - mean)
+            for mean, own in zip(means, belongs.unbind(1), strict=True)
+        ]
+    )
+    shared = scatter.sum(0) / count
+    covariances = (scatter + dim * shared) / (sums + dim)[:, None, None]
+    covariances = covariances + RIDGE * torch.eye(dim, dtype=points.dtype, device=points.device)
+    return Gaussians(sums / sums.sum(), means, torch.linalg.cholesky(covariances))
 
 
 def log_density(gaussians: Gaussians, points: Tensor) -> Tensor:
@@ -68,22 +84,6 @@ def choose_components(points: Tensor, seed: int) -> int:
         best, likeliest = components, likelihood
         components *= 2
     return best
-
-
-def _maximised(points: Tensor, belongs: Tensor) -> Gaussians:
-    """The mixture whose components have `belongs` `[n, c]` of each point."""
-    (count, dim), sums = points.shape, belongs.sum(0).clamp(min=1e-12)
-    means = (belongs.T @ points) / sums[:, None]
-    scatter = torch.stack(
-        [
-            ((points - mean) * own[:, None]).T @ (points - mean)
-            for mean, own in zip(means, belongs.unbind(1), strict=True)
-        ]
-    )
-    shared = scatter.sum(0) / count
-    covariances = (scatter + dim * shared) / (sums + dim)[:, None, None]
-    covariances = covariances + RIDGE * torch.eye(dim, dtype=points.dtype, device=points.device)
-    return Gaussians(sums / sums.sum(), means, torch.linalg.cholesky(covariances))
 
 
 def _joint(gaussians: Gaussians, points: Tensor) -> Tensor:

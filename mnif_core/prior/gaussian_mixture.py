@@ -1,18 +1,27 @@
 """A mixture of Gaussians with full covariances as a prior: sum_c w_c N(m_c, S_c).
 
+Of labelled latents each label has one component, fitted to the latents that have it.
+
 Shape letters: n latents, c components, h latent dimension, s samples.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
 
 from mnif_core.errors import ConfigError
-from mnif_core.files.stored_config import Width
+from mnif_core.files.stored_config import Between, Width
 from mnif_core.prior.diffusion import SamplerName
-from mnif_core.prior.expectation_maximisation import Gaussians, choose_components, fit_gaussians, log_density
+from mnif_core.prior.expectation_maximisation import (
+    Gaussians,
+    choose_components,
+    fit_gaussians,
+    gaussians_of,
+    log_density,
+)
+from mnif_core.prior.guidance import GUIDANCE
 from mnif_core.prior.protocol import Prior, PriorKind
 
 DEAD = 1e-8  # a latent dimension with a smaller spread has never moved, and moves in no sample
@@ -28,6 +37,12 @@ class GaussianMixtureConfig:
     """Latent dimensions H."""
     components: Width
     """Gaussians."""
+    classes: Annotated[int, Between(0, 1 << 20)] = 0
+    """Labels that samples can be asked for, one a component."""
+
+    def __post_init__(self) -> None:
+        if self.classes not in (0, self.components):
+            raise ConfigError(f"{self.components} Gaussians for {self.classes} labels; give each label one")
 
     def build(self) -> "GaussianMixturePrior":
         """See `PriorSettings.build`."""
@@ -68,16 +83,27 @@ class GaussianMixturePrior(Prior):
     def title(self) -> str:
         """See `Prior.title`."""
         count = self.config.components
+        if self.config.classes:
+            return f"a Gaussian for each of {count} labels"
         return "Gaussian" if count == 1 else f"mixture of {count} Gaussians"
 
     @classmethod
-    def fit(cls, latents: Tensor, components: int | None = None, seed: int = 0) -> "GaussianMixturePrior":
+    def fit(
+        cls,
+        latents: Tensor,
+        components: int | None = None,
+        seed: int = 0,
+        labels: Tensor | None = None,
+        classes: int = 0,
+    ) -> "GaussianMixturePrior":
         """The mixture of training latents `[n, h]`; the same seed gives the same.
 
         Args:
             latents: `[n, h]`.
-            components: how many. None: what held-out latents are likeliest under.
+            components: how many. None: what held-out latents are likeliest under, or one for each label.
             seed: of where components start.
+            labels: number `[n]` of each latent's, from 0. None: they have none.
+            classes: how many labels there are.
 
         Raises:
             ConfigError: no latents, or more components than latents.
@@ -89,10 +115,13 @@ class GaussianMixturePrior(Prior):
         mean, std = points.mean(0), points.std(0, correction=0)
         alive = std > DEAD
         standard = (points - mean)[:, alive] / std[alive]
-        if components is None:
-            components = choose_components(standard, seed)
-        found = fit_gaussians(standard, components, torch.Generator().manual_seed(seed))
-        prior = cls(GaussianMixtureConfig(latents.shape[1], components)).cpu()
+        if labels is not None:
+            components = classes
+            found = gaussians_of(standard, torch.nn.functional.one_hot(labels.cpu(), classes).to(standard))
+        else:
+            components = choose_components(standard, seed) if components is None else components
+            found = fit_gaussians(standard, components, torch.Generator().manual_seed(seed))
+        prior = cls(GaussianMixtureConfig(latents.shape[1], components, classes)).cpu()
         prior.log_shares.copy_(found.shares.log())
         prior.means.copy_(mean)
         prior.means[:, alive] += (found.means * std[alive]).float()
@@ -108,10 +137,16 @@ class GaussianMixturePrior(Prior):
         generator: torch.Generator | None = None,
         sampler: SamplerName = "dpm++",
         steps: int = 25,
+        label: int | None = None,
+        guidance: float = GUIDANCE,
     ) -> Tensor:
         """See `Prior.sample`."""
+        self._require_label(label)
         device, shape = self.means.device, (count, self.config.latent_dim)
-        chosen = torch.multinomial(self.log_shares.softmax(0), count, replacement=True, generator=generator)
+        if label is None:
+            chosen = torch.multinomial(self.log_shares.softmax(0), count, replacement=True, generator=generator)
+        else:
+            chosen = torch.full((count,), label, device=device)
         noise = torch.randn(shape, generator=generator, device=device)
         drawn = torch.empty(count, self.config.latent_dim, device=device)
         for component in range(self.config.components):

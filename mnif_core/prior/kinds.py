@@ -19,6 +19,8 @@ def with_kind(stored: dict[str, Any]) -> dict[str, Any]:
 
 
 def to_store(settings: PriorSettings) -> dict[str, Any]:
-    """Settings for an artefact; diffusion's in the form that readers of before know."""
+    """Settings for an artefact; without labels, and diffusion's, in the form that readers of before know."""
     fields = asdict(settings)  # type: ignore[call-overload]
+    if not settings.classes:
+        del fields["classes"]
     return fields if isinstance(settings, PriorConfig) else {"kind": settings.kind, **fields}

@@ -14,6 +14,7 @@ from mnif_core.errors import ConfigError
 from mnif_core.files.stored_config import Between, Depth, Width
 from mnif_core.prior.denoiser import DenoiserConfig, ResidualMLP
 from mnif_core.prior.diffusion import (
+    Denoise,
     NoiseSchedule,
     Prediction,
     SamplerName,
@@ -26,9 +27,11 @@ from mnif_core.prior.diffusion import (
     to_x0,
     training_target,
 )
+from mnif_core.prior.guidance import GUIDANCE, guided
 from mnif_core.prior.protocol import Prior, PriorKind
 
 TOGETHER = 512  # latents that are denoised at once: bounds memory
+LABEL_DROPOUT = 0.15  # share of training latents whose label is left out (Ho & Salimans 2022: 0.1 to 0.2 do alike)
 DEAD = 1e-8  # a latent dimension with a smaller spread has never moved: dividing by it would give NaN
 
 
@@ -52,6 +55,8 @@ class PriorConfig:
     """Diffusion steps T."""
     ema_decay: Annotated[float, Between(0.0, 1.0)] = 0.9999
     """Decay of the EMA (exponential moving average) of the denoiser's weights."""
+    classes: Annotated[int, Between(0, 1 << 20)] = 0
+    """Labels that samples can be asked for; the paper has none."""
 
     def build(self) -> "LatentPrior":
         """See `PriorSettings.build`."""
@@ -78,7 +83,8 @@ class LatentPrior(Prior):
         super().__init__()
         self.config = config
         self.schedule = NoiseSchedule.make(config.schedule, config.steps)
-        self.denoiser = ResidualMLP(DenoiserConfig(config.latent_dim, config.width, config.blocks))
+        shape = DenoiserConfig(config.latent_dim, config.width, config.blocks, classes=config.classes)
+        self.denoiser = ResidualMLP(shape)
         # files and checkpoints call the EMA `averaged`
         self.averaged = copy.deepcopy(self.denoiser).requires_grad_(False)
         self.register_buffer("mean", torch.full((config.latent_dim,), float("nan")))
@@ -136,25 +142,43 @@ class LatentPrior(Prior):
         noise = torch.randn(count, self.config.latent_dim, generator=generator, device=where)
         return timesteps.to(device), noise.to(device)
 
-    def forward(self, latents: Tensor, timesteps: Tensor, noise: Tensor) -> Tensor:
-        """Mean squared error of the prediction, for latents `[n, h]` at `timesteps` `[n]` under `noise` `[n, h]`."""
-        return self._loss(self.denoiser, latents, timesteps, noise)
+    def leave_out(self, labels: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Labels `[n]` on the prior's device, some of them left out at random (then `classes`), for a step of training.
 
-    def loss(self, latents: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """`forward` at timesteps and noise drawn anew."""
-        return self(latents, *self.draw(len(latents), generator))
+        So one denoiser learns with and without labels, as `prior.guidance` needs it.
+        """
+        device = self.mean.device
+        chances = torch.rand(len(labels), generator=generator, device=device if generator is None else generator.device)
+        return torch.where(chances.to(device) < LABEL_DROPOUT, self.config.classes, labels.to(device))
+
+    def forward(self, latents: Tensor, timesteps: Tensor, noise: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Mean squared error of the prediction, for latents `[n, h]` at `timesteps` `[n]` under `noise` `[n, h]`.
+
+        `labels` `[n]` are numbers from 0, `classes` for none. None: no latent has one.
+        """
+        return self._loss(self.denoiser, latents, timesteps, noise, labels)
+
+    def loss(self, latents: Tensor, generator: torch.Generator | None = None, labels: Tensor | None = None) -> Tensor:
+        """`forward` at timesteps and noise drawn anew, some of the labels left out."""
+        timesteps, noise = self.draw(len(latents), generator)
+        return self(latents, timesteps, noise, None if labels is None else self.leave_out(labels, generator))
 
     @torch.no_grad()
-    def held_out_loss(self, latents: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """`loss` of the EMA weights, for latents that training does not see."""
-        return self._loss(self.averaged, latents, *self.draw(len(latents), generator))
+    def held_out_loss(
+        self, latents: Tensor, generator: torch.Generator | None = None, labels: Tensor | None = None
+    ) -> Tensor:
+        """`loss` of the EMA weights, for latents that training does not see, with all of their labels."""
+        return self._loss(self.averaged, latents, *self.draw(len(latents), generator), labels)
 
-    def _loss(self, denoiser: ResidualMLP, latents: Tensor, timesteps: Tensor, noise: Tensor) -> Tensor:
+    def _loss(
+        self, denoiser: ResidualMLP, latents: Tensor, timesteps: Tensor, noise: Tensor, labels: Tensor | None
+    ) -> Tensor:
         x0 = self.standardise(latents)
         noise = noise.to(x0.dtype)
         bars = self.schedule.alphas_cumprod.to(x0.device)[timesteps].unsqueeze(1).to(x0.dtype)
         target = training_target(self.config.prediction, x0, noise, bars)
-        return (denoiser(q_sample(self.schedule, x0, timesteps, noise), timesteps) - target).square().mean()
+        predicted = denoiser(q_sample(self.schedule, x0, timesteps, noise), timesteps, labels)
+        return (predicted - target).square().mean()
 
     @torch.no_grad()
     def update_ema(self) -> None:
@@ -171,6 +195,8 @@ class LatentPrior(Prior):
         generator: torch.Generator | None = None,
         sampler: SamplerName = "dpm++",
         steps: int = 25,
+        label: int | None = None,
+        guidance: float = GUIDANCE,
     ) -> Tensor:
         """Draw `[count, h]` latents with the EMA weights.
 
@@ -179,11 +205,14 @@ class LatentPrior(Prior):
             generator: of random numbers, on the prior's device.
             sampler: `dpm++` (DPM-Solver++ 2M), `ddim` (deterministic) or `ddpm` (ancestral).
             steps: reverse steps, at most T.
+            label: number of the one that all samples should have. None: as labels occur.
+            guidance: towards the label, see `prior.guidance`.
 
         Raises:
-            ConfigError: no statistics yet, or steps out of range.
+            ConfigError: no statistics yet, steps or guidance out of range, or a label that it does not know.
         """
         self._require_fitted()
+        self._require_label(label)
         if not 1 <= steps <= self.config.steps:
             raise ConfigError(f"cannot sample in {steps} steps; choose 1 to {self.config.steps}")
         shape, device = (count, self.config.latent_dim), self.mean.device
@@ -191,12 +220,9 @@ class LatentPrior(Prior):
         def normal(_: Tensor | None = None) -> Tensor:
             return torch.randn(shape, generator=generator, device=device)
 
-        def denoise(x: Tensor, timestep: int) -> Tensor:
-            index = torch.full((count,), timestep, device=device)
-            rows = zip(x.split(TOGETHER), index.split(TOGETHER), strict=True)
-            output = torch.cat([self.averaged(*some) for some in rows])
-            return to_x0(self.config.prediction, output, x, self.schedule.alphas_cumprod[timestep].to(x))
-
+        denoise = self.denoise_with()
+        if label is not None:
+            denoise = guided(self.denoise_with(label), denoise, guidance)
         timesteps = spread_timesteps(self.config.steps, steps)
         chain = self.schedule.respaced(timesteps)
         start = normal()
@@ -207,6 +233,20 @@ class LatentPrior(Prior):
         else:
             state = sample_dpm_solver_pp_2m(denoise, start, chain)
         return self.mean + self.std * state
+
+    def denoise_with(self, label: int | None = None) -> Denoise:
+        """What estimates x_0 of standardised latents with the EMA weights, all of one label or without."""
+
+        def denoise(x: Tensor, timestep: int) -> Tensor:
+            outputs = []
+            for some in x.split(TOGETHER):
+                timesteps = torch.full((len(some),), timestep, device=x.device)
+                labels = None if label is None else torch.full_like(timesteps, label)
+                outputs.append(self.averaged(some, timesteps, labels))
+            output = torch.cat(outputs)
+            return to_x0(self.config.prediction, output, x, self.schedule.alphas_cumprod[timestep].to(x))
+
+        return denoise
 
     def _require_fitted(self) -> None:
         if not self.is_fitted:

@@ -11,7 +11,9 @@ from typing import ClassVar, Literal, Protocol
 import torch
 from torch import Tensor, nn
 
+from mnif_core.errors import ConfigError
 from mnif_core.prior.diffusion import SamplerName
+from mnif_core.prior.guidance import GUIDANCE
 
 PriorKind = Literal["diffusion", "gaussian-mixture", "bootstrap"]
 PriorChoice = Literal["auto", "diffusion", "gaussian-mixture", "bootstrap"]
@@ -26,6 +28,11 @@ class PriorSettings(Protocol):
     @property
     def latent_dim(self) -> int:
         """Latent dimensions H."""
+        ...
+
+    @property
+    def classes(self) -> int:
+        """Labels that samples can be asked for; 0 where it learns without."""
         ...
 
     def build(self) -> "Prior":
@@ -58,6 +65,8 @@ class Prior(nn.Module, ABC):
         generator: torch.Generator | None = None,
         sampler: SamplerName = "dpm++",
         steps: int = 25,
+        label: int | None = None,
+        guidance: float = GUIDANCE,
     ) -> Tensor:
         """Draw `[count, h]` latents.
 
@@ -66,7 +75,18 @@ class Prior(nn.Module, ABC):
             generator: of random numbers, on the prior's device.
             sampler: of reverse diffusion; others draw at once.
             steps: of reverse diffusion.
+            label: number of the one that all samples should have. None: as labels occur.
+            guidance: towards the label, of reverse diffusion (see `prior.guidance`); others draw from the label's own
+                distribution.
+
+        Raises:
+            ConfigError: a label of a prior that was trained without, or that does not exist.
         """
+
+    def _require_label(self, label: int | None) -> None:
+        """Refuse a label that the prior does not know."""
+        if label is not None and not 0 <= label < self.settings.classes:
+            raise ConfigError(f"label {label} of a prior that knows {self.settings.classes} labels; leave it out")
 
     def log_density(self, latents: Tensor) -> Tensor | None:
         """Log p `[n]`, float64, of latents `[n, h]` in dimensions that vary; none where it has no cheap likelihood."""

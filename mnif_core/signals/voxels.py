@@ -126,6 +126,7 @@ class VoxelObservations:
         names: one per shape.
         signal: resolution of decoded grids.
         bits: uint8 `[n, e^3 / 8]`, whole grids, eight cells a byte (`numpy.packbits`), or none.
+        labels: the class of each shape, where the data tell.
     """
 
     def __init__(
@@ -136,10 +137,12 @@ class VoxelObservations:
         names: Sequence[str],
         signal: VoxelSignal,
         bits: Tensor | None = None,
+        labels: Sequence[str] | None = None,
     ) -> None:
         self.cells, self.inside, self.bits = points, inside, bits
         self.point_resolution = point_resolution
         self.names = list(names)
+        self.labels = None if labels is None else list(labels)
         self.signal = signal
         self.points = points.shape[1]
 
@@ -173,9 +176,16 @@ class VoxelObservations:
         rows = list(index)
         bits = None if self.bits is None else self.bits[rows]
         names = [self.names[i] for i in rows]
-        return VoxelObservations(self.cells[rows], self.inside[rows], self.point_resolution, names, self.signal, bits)
+        labels = None if self.labels is None else [self.labels[i] for i in rows]
+        cells, inside = self.cells[rows], self.inside[rows]
+        return VoxelObservations(cells, inside, self.point_resolution, names, self.signal, bits, labels)
+
+    def labelled(self, labels: Sequence[str] | None) -> "VoxelObservations":
+        """The same with the class of each."""
+        resolution = self.point_resolution
+        return VoxelObservations(self.cells, self.inside, resolution, self.names, self.signal, self.bits, labels)
 
     def to(self, device: torch.device) -> "VoxelObservations":
         """Points on `device`, so that a step needs no transfer; whole grids stay on the host."""
         cells, inside = self.cells.to(device), self.inside.to(device)
-        return VoxelObservations(cells, inside, self.point_resolution, self.names, self.signal, self.bits)
+        return VoxelObservations(cells, inside, self.point_resolution, self.names, self.signal, self.bits, self.labels)

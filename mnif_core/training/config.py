@@ -32,6 +32,9 @@ class TrainingConfig:
     prior: PriorChoice | None = None
     """What samples are drawn from: diffusion, a mixture of Gaussians, a smoothed bootstrap, or auto, the one that
     held-out latents choose. None: the preset's, or that of the run that goes on."""
+    labels: bool = True
+    """Learn the labels that the data name (sub-folders, labels.csv, or label in an .npz), so that samples can be asked
+    for by label."""
     resolution: int | None = None
     """Side of images in pixels, of grids in cells. None: the preset's."""
     orthogonality: float = 0.0

@@ -13,6 +13,8 @@ FITTING: dict[str, Any] = {"latent_noise": 0.0, "refit_steps": 0}
 """Settings of fitting that runs of before do not name, and what they had."""
 PRIOR_KIND = "diffusion"
 """The prior of runs that do not name theirs."""
+CLASSES = "classes"
+"""Names the labels of a run that learns any; runs of before learned none."""
 
 
 def as_begun(preset: Preset, identity: dict[str, Any]) -> Preset:
@@ -38,7 +40,8 @@ def require_same(path: Path, theirs: dict[str, Any], ours: dict[str, Any], usual
     """
     reading = theirs.get("reading", {})
     theirs = {**theirs, "reading": {**usual_reading, **(reading if isinstance(reading, dict) else {})}}
-    usual = {f"preset.fitting.{name}": value for name, value in FITTING.items()} | {"preset.prior_kind": PRIOR_KIND}
+    usual = {f"preset.fitting.{name}": value for name, value in FITTING.items()}
+    usual |= {"preset.prior_kind": PRIOR_KIND, "preset.prior.classes": 0}
     found = usual | _flat(theirs)
     for key, wanted in _flat(ours).items():
         if found.get(key) != wanted:

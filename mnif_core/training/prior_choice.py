@@ -22,11 +22,11 @@ FEWEST = 8  # held-out latents, below which they judge nothing
 ERRORS = 2.0  # standard errors, by which a kind must be worse to be left for another
 SHARE = 0.1  # of the latents that are held out from stage 2, where no instances are from stage 1
 DRAWN = 1024  # samples of each kind that are judged
-AT_ONCE: dict[PriorKind, Callable[[Tensor], Prior]] = {
+AT_ONCE: dict[PriorKind, Callable[..., Prior]] = {
     "bootstrap": BootstrapPrior.fit,
     "gaussian-mixture": GaussianMixturePrior.fit,
 }
-"""Kinds that are fitted to latents `[n, h]` without steps of training."""
+"""Kinds that are fitted to latents `[n, h]`, and their `labels` and `classes`, without steps of training."""
 
 
 @dataclass(frozen=True)
@@ -68,20 +68,33 @@ def is_stepped(asked: PriorChoice) -> bool:
     return asked not in AT_ONCE
 
 
-def held_out_of(count: int) -> tuple[Tensor, Tensor]:
-    """Which of `count` latents stage 2 learns from, and which judge it; too few are not divided."""
+def held_out_of(count: int, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Which of `count` latents stage 2 learns from, and which judge it; too few are not divided.
+
+    Of each of the `labels` `[count]` one is learned from at least.
+    """
     held = max(FEWEST, round(SHARE * count)) if count >= 4 * FEWEST else 0
     order = torch.randperm(count, generator=torch.Generator().manual_seed(0), device="cpu")
+    if labels is not None:
+        last = dict(zip(labels[order.to(labels.device)].tolist(), order.tolist(), strict=True)).values()
+        order = torch.tensor([index for index in order.tolist() if index not in last] + list(last), device="cpu")
     return order[held:].sort().values, order[:held].sort().values
 
 
 def choose_prior(
-    asked: PriorChoice, diffusion: Prior | None, latents: Tensor, known: Tensor, held_out: Tensor
+    asked: PriorChoice,
+    diffusion: Prior | None,
+    latents: Tensor,
+    known: Tensor,
+    held_out: Tensor,
+    labels: Tensor | None = None,
+    known_labels: Tensor | None = None,
 ) -> Choice:
     """The prior that a run ends with.
 
     Of kinds that do not copy, the first in the order diffusion, smoothed bootstrap, mixture whose energy score is worse
-    than the best by no more than two standard errors of the difference.
+    than the best by no more than two standard errors of the difference. With labels too, kinds
+    are judged by samples that are asked for without one.
 
     Args:
         asked: a kind, or `auto`.
@@ -89,19 +102,25 @@ def choose_prior(
         latents: `[n, h]`, all that a kind without steps is fitted to once it is chosen.
         known: those that stage 2 has learned from.
         held_out: those that judge.
+        labels: number `[n]` of each of `latents`' label. None: they have none.
+        known_labels: of `known`.
     """
+    labelled: dict[str, Any] = {}
+    if labels is not None:
+        labelled = {"labels": labels, "classes": int(labels.max()) + 1}
     if asked == "diffusion" and diffusion is not None:
         return Choice(diffusion, "as asked for", {})
     if asked in AT_ONCE:
-        return Choice(AT_ONCE[asked](latents), "as asked for", {})
+        return Choice(AT_ONCE[asked](latents, **labelled), "as asked for", {})
     if len(held_out) < FEWEST:
         reason = f"{len(latents)} latents are too few to judge others by"
-        return Choice(AT_ONCE["bootstrap"](latents), reason, {})
+        return Choice(AT_ONCE["bootstrap"](latents, **labelled), reason, {})
     candidates: dict[PriorKind, Prior] = {} if diffusion is None else {"diffusion": diffusion}
-    candidates |= {kind: fit(known) for kind, fit in AT_ONCE.items()}
+    of_known = labelled and {**labelled, "labels": known_labels}
+    candidates |= {kind: fit(known, **of_known) for kind, fit in AT_ONCE.items()}
     judged = _judged(candidates, known, held_out)
     kind = next(iter(_in_order(judged)))
-    prior = candidates[kind] if kind not in AT_ONCE else AT_ONCE[kind](latents)
+    prior = candidates[kind] if kind not in AT_ONCE else AT_ONCE[kind](latents, **labelled)
     return Choice(prior, _reason(kind, judged, len(held_out)), judged)
 
 

@@ -13,13 +13,36 @@ HELD_OUT_DRAWS = 64  # of noise for each held-out latent: the loss of one draw s
 
 
 class PriorStage:
-    """Stage 2: the prior over the training latents."""
+    """Stage 2: the prior over the training latents, with the labels that they have.
+
+    Args:
+        fabric: of this process.
+        preset: of the run; its prior knows how many labels there are.
+        latents: `[n, h]`.
+        validation: `[q, h]`, held out. None: there are none.
+        seed: of the run.
+        labels: number `[n]` of each latent's. None: they have none.
+        validation_labels: `[q]`, of those held out.
+    """
 
     name = "stage 2"
 
-    def __init__(self, fabric: Fabric, preset: Preset, latents: Tensor, validation: Tensor | None, seed: int) -> None:
+    def __init__(
+        self,
+        fabric: Fabric,
+        preset: Preset,
+        latents: Tensor,
+        validation: Tensor | None,
+        seed: int,
+        labels: Tensor | None = None,
+        validation_labels: Tensor | None = None,
+    ) -> None:
         self.fabric, self.config, self.seed = fabric, preset.stage_2, seed
         self.latents, self.validation = latents, validation
+        self.labels = None if labels is None else labels.to(latents.device)
+        self.validation_labels = None
+        if validation is not None and validation_labels is not None:
+            self.validation_labels = validation_labels.to(validation.device).repeat(HELD_OUT_DRAWS)
         self.steps = self.config.steps(len(latents))
         require_divisible(self.config, fabric.world_size)
         self.prior = LatentPrior(preset.prior)
@@ -35,9 +58,12 @@ class PriorStage:
         self.prior.train()
         size = self.config.batch_size
         index = batch_of(number, size, len(self.latents), self.seed).to(self.latents.device)
-        timesteps, noise = self.prior.draw(size, step_generator(self.seed, 2, number))
+        generator = step_generator(self.seed, 2, number)
+        timesteps, noise = self.prior.draw(size, generator)
+        labels = None if self.labels is None else self.prior.leave_out(self.labels[index], generator)
         share = slice(self.fabric.global_rank, size, self.fabric.world_size)
-        loss = self.module(self.latents[index[share]], timesteps[share], noise[share])
+        own = None if labels is None else labels[share]
+        loss = self.module(self.latents[index[share]], timesteps[share], noise[share], own)
         self.optimizer.zero_grad()
         self.fabric.backward(loss)
         value = float(loss.detach())
@@ -48,7 +74,8 @@ class PriorStage:
     def score(self) -> float:
         """Minus the loss of the EMA weights on held-out latents, always at the same draws of noise."""
         assert self.validation is not None
-        return -float(self.prior.held_out_loss(self.validation.repeat(HELD_OUT_DRAWS, 1), step_generator(0, 3, 0)))
+        latents = self.validation.repeat(HELD_OUT_DRAWS, 1)
+        return -float(self.prior.held_out_loss(latents, step_generator(0, 3, 0), self.validation_labels))
 
     def weights(self) -> dict[str, Tensor]:
         """See `Stage.weights`."""

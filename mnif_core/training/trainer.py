@@ -32,7 +32,8 @@ from mnif_core.training.checkpoint import Progress, read_checkpoint, write_check
 from mnif_core.training.collapse import Collapse, next_attempt
 from mnif_core.training.config import Precision, TrainingConfig
 from mnif_core.training.field_stage import FieldStage
-from mnif_core.training.identity import as_begun, require_same
+from mnif_core.training.identity import CLASSES, as_begun, require_same
+from mnif_core.training.labelling import Labelling, read_labelling
 from mnif_core.training.loop import Best, Reached, run_stage
 from mnif_core.training.prior_choice import choose_prior, is_stepped
 from mnif_core.training.prior_stage import PriorStage
@@ -75,20 +76,27 @@ class Trainer:
             chosen = as_begun(chosen, self.resumed[1].identity)
         self.preset = _resolved(preset, chosen, config)
         everything = self.observations(data, self.preset.resolution, config.skip_bad)
+        self.train, self.validation = everything, None
+        if round(self.preset.validation_share * len(everything.names)) > 0:
+            self.train, self.validation = split(everything, self.preset.validation_share, self.seed)
+        self.labelling = Labelling()
+        if config.labels and (self.resumed is None or CLASSES in self.resumed[1].identity):
+            unseen = [] if self.validation is None else self.validation.names
+            self.labelling = read_labelling(data, everything.names, self.train.names, unseen)
+        classes = self.labelling.classes
+        self.preset = replace(self.preset, prior=replace(self.preset.prior, classes=len(classes)))
         self.identity = {
             "preset": json.loads(json.dumps(asdict(self.preset))),
             "reading": self.reading,
             "seed": self.seed,
             "instances": len(everything.names),
             "processes": self.fabric.world_size,
+            **({CLASSES: classes} if classes else {}),
         }
         if self.resumed is not None:
             require_same(self.path, self.resumed[1].identity, self.identity, self.usual_reading)
         elif self.path.exists():
             raise ConfigError(f"{self.output_dir}: holds a run; pass --resume to go on, or another --output-dir")
-        self.train, self.validation = everything, None
-        if round(self.preset.validation_share * len(everything.names)) > 0:
-            self.train, self.validation = split(everything, self.preset.validation_share, self.seed)
         if self.fabric.device.type == "cuda":
             self.train = self.train.to(self.fabric.device)
 
@@ -118,17 +126,18 @@ class Trainer:
         summary["stage_1_seconds"] = self._earlier
         known = field_stage.field(latents=latents)
         held_out = None if self.validation is None else known.reconstruct(self.validation)
-        diffusion = None
+        diffusion, labels = None, self.labelling.numbers
         if is_stepped(self.preset.prior_kind):
-            prior_stage = PriorStage(self.fabric, self.preset, latents, held_out, self.seed)
+            of_unseen = self.labelling.validation_numbers
+            prior_stage = PriorStage(self.fabric, self.preset, latents, held_out, self.seed, labels, of_unseen)
             carried = {"latents": latents, **field_stage.weights()}
             summary |= self._run(2, prior_stage, carried, writer)
             diffusion = prior_stage.prior
-        choice = choose_prior(
-            self.preset.prior_kind, diffusion, latents, latents, latents[:0] if held_out is None else held_out
-        )
-        summary |= choice.summary()
+        judges = latents[:0] if held_out is None else held_out
+        choice = choose_prior(self.preset.prior_kind, diffusion, latents, latents, judges, labels, labels)
+        summary |= choice.summary() | self.labelling.summary()
         field = field_stage.field(choice.prior, latents)
+        field.labels = self.labelling.train
         if writer is not None:
             writer.close()
             line = write_report(field, self.train, self.validation, self.output_dir, summary, choice.line())

@@ -12,6 +12,8 @@ from mnif_core.viewing.selection import DIRECTIONS, SAMPLERS, Selection, Source
 
 SPREAD = 3.0  # standard deviations along a principal direction that a slider spans to either side
 UNTRAINED_PRIOR_STEPS = 1000  # reverse steps that the slider goes up to before there is a prior to ask
+GUIDANCE_MOST = 8.0  # that the slider goes up to
+ANY = "(any)"  # of the menu of labels
 CORNERS = ("Top left", "Top right", "Bottom left", "Bottom right")
 
 Key = TypeVar("Key", bound=str)
@@ -51,6 +53,10 @@ class Controls:
         self._add_scenes(noun, len(field.latents), selection)
         most = field.prior.reverse_steps if field.prior else None
         self._add_sampling(most or UNTRAINED_PRIOR_STEPS, selection)
+        self._classes = field.classes
+        self.labels: list[Any] = []  # handles of label and guidance, where there are any
+        if self._classes:
+            self._add_labels(noun, selection)
         self._follow_source()
 
     def _add_source(self, noun: str, selection: Selection) -> None:
@@ -126,6 +132,21 @@ class Controls:
             hint="Sample with the next seed, whatever is shown now",
         )
 
+    def _add_labels(self, noun: str, selection: Selection) -> None:
+        """Label and guidance, in this order."""
+        label = self._gui.add_dropdown(
+            "Label",
+            [ANY, *self._classes],
+            selection.label or ANY,
+            hint=f"What kind of {noun} to sample, of those that the training data name",
+        )
+        label.on_update(self._report)
+        hint = "Towards the label: 1 is as learned, more is more typical and less varied, 0 leaves the label out"
+        self.labels = [
+            label,
+            self._slider("Guidance", min(selection.guidance, GUIDANCE_MOST), 0.0, GUIDANCE_MOST, 0.1, hint),
+        ]
+
     def add_directions(self, field: GenerativeField) -> None:
         """Add a folder with a slider for each leading principal direction of the training latents."""
         with self._gui.add_folder("Principal directions", expand_by_default=False):
@@ -181,7 +202,15 @@ class Controls:
             sampler=key_of(self.sampler.value, SAMPLERS),
             steps=int(self.steps.value),
             truncation=float(self.truncation.value),
+            **self._labelled(),
         )
+
+    def _labelled(self) -> dict[str, Any]:
+        """Label and guidance of a sample, as they are set."""
+        if not self.labels or self.labels[0].value == ANY:
+            return {}
+        label, guidance = self.labels
+        return {"label": label.value, "guidance": float(guidance.value)}
 
     def show_sample(self, seed: int) -> None:
         """Ask for the sample of `seed`."""
@@ -213,7 +242,7 @@ class Controls:
             ([self.scene], ("train", "between")),
             ([self.other, self.mix], ("between",)),
             ([*self.corners, self.across, self.down], ("corners",)),
-            ([self.seed, self.sampler, self.steps, self.truncation], ("sample",)),
+            ([self.seed, self.sampler, self.steps, self.truncation, *self.labels], ("sample",)),
         ]
         for handles, where in sources:
             for handle in handles:

@@ -17,6 +17,7 @@ from mnif_core.export.solid import SOLIDS
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.networks.modulation import Modulation
+from mnif_core.prior.labels import file_part
 from mnif_core.sheets import save_png
 from mnif_core.viewing.buttons import add_buttons
 from mnif_core.viewing.display import Display
@@ -114,7 +115,7 @@ def file_name(selection: Selection) -> str:
     names = {
         "train": f"training-{selection.scene}",
         "fitted": f"fitted-{selection.name}",
-        "sample": f"sample-{selection.seed}",
+        "sample": f"sample-{selection.seed}{file_part(selection.label)}",
         "between": f"between-{selection.scene}-{selection.other}-{selection.mix:g}",
         "corners": "between-" + "-".join(map(str, selection.corners)),
     }

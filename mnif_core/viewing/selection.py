@@ -1,5 +1,6 @@
 """Which instance to show: of training, a sample, or one between, moved along principal directions or not."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -13,6 +14,8 @@ from mnif_core.generative_field import GenerativeField
 from mnif_core.latents.geometry import bilinear, principal_directions, truncate
 from mnif_core.latents.neighbours import Sampler
 from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.prior.guidance import GUIDANCE
+from mnif_core.prior.labels import number_of
 from mnif_core.prior.protocol import Prior
 from mnif_core.unseen.saved_scenes import SavedScene
 
@@ -23,7 +26,7 @@ Fitted = Mapping[str, SavedScene]
 NONE_FITTED: Fitted = MappingProxyType({})
 DIRECTIONS = 6  # principal directions that can be steered
 FORMS = (
-    "train:3 (training scene), sample:7 (seed), between:3,9,0.5 (two scenes and the mix), "
+    "train:3 (training scene), sample:7 (seed), sample:7:chair (of a label), between:3,9,0.5 (two scenes and the mix), "
     "corners:0,1,2,3,0.5,0.5 (four scenes, across, down) or fitted:chair (by mnif fit-scene)"
 )
 
@@ -33,7 +36,8 @@ class Selection:
     """One instance to show.
 
     Raises:
-        ConfigError: a negative scene or seed, a share outside [0, 1], an unknown sampler, or no steps.
+        ConfigError: a negative scene or seed, a share outside [0, 1], an unknown sampler, no steps, or
+            guidance below 0.
     """
 
     source: Source = "train"
@@ -62,6 +66,10 @@ class Selection:
     """Way to go from there along each leading principal direction, in standard deviations."""
     name: str = ""
     """Of a fitted scene."""
+    label: str = ""
+    """Of a sample; empty: as labels occur."""
+    guidance: float = GUIDANCE
+    """Of a sample towards its label (see `prior.guidance`)."""
 
     def __post_init__(self) -> None:
         lowest = min(self.scene, self.other, *self.corners)
@@ -72,6 +80,8 @@ class Selection:
                 raise ConfigError(f"{name} is {getattr(self, name):g}; choose it between 0 and 1")
         if self.seed < 0:
             raise ConfigError(f"seed is {self.seed}; choose 0 or more")
+        if not 0.0 <= self.guidance < math.inf:
+            raise ConfigError(f"guidance is {self.guidance:g}; choose 0 or more")
         if self.sampler not in SAMPLERS or self.steps < 1:
             raise ConfigError(
                 f"cannot sample by {self.sampler} in {self.steps} steps; choose one of {', '.join(SAMPLERS)} "
@@ -92,7 +102,8 @@ class Selection:
             if source == "fitted" and value:
                 return cls("fitted", name=value)
             if source == "sample":
-                return cls("sample", seed=int(value))
+                seed, _, label = value.partition(":")
+                return cls("sample", seed=int(seed), label=label)
             if source == "between":
                 first, second, mix = value.split(",")
                 return cls("between", scene=int(first), other=int(second), mix=float(mix))
@@ -131,12 +142,13 @@ class Selection:
     def describe(self, names: Sequence[str], noun: str = "scene", prior: Prior | None = None) -> str:
         """Say in a few words what is shown; `noun` is what instances are called, `prior` what samples come from."""
         if self.source == "sample":
-            text = f"sample, seed {self.seed}"
+            text = f"sample, seed {self.seed}" + (f", label {self.label}" if self.label else "")
             if prior is not None and prior.reverse_steps is None and self.sampler != "neighbours":
                 text += f", {prior.title}"
             else:
                 text += f", by {SAMPLERS[self.sampler]}"
                 text += f" in {self.steps} steps" if self.sampler != "neighbours" else ""
+                text += f" at guidance {self.guidance:g}" if self.label and self.sampler != "neighbours" else ""
             text += f", truncated to {self.truncation:.0%}" if self.truncation < 1.0 else ""
         elif self.source == "fitted":
             text = f"fitted {noun} {self.name}"
@@ -179,7 +191,17 @@ def base_latent(field: GenerativeField, selection: Selection, fitted: Fitted = N
         across, down = (torch.full((1,), share, device=field.device) for share in (selection.across, selection.down))
         return bilinear(latents[list(selection.corners)], across, down)
     if not is_stand_in(field, selection):
-        return field.sample_latents(1, selection.seed, selection.sampler, selection.steps, selection.truncation)
+        return field.sample_latents(
+            1,
+            selection.seed,
+            selection.sampler,
+            selection.steps,
+            selection.truncation,
+            selection.label or None,
+            selection.guidance,
+        )
+    if selection.label:
+        number_of(selection.label, field.classes)
     mean = latents.mean(0)
     generator = torch.Generator(field.device).manual_seed(selection.seed)
     noise = torch.randn(1, len(mean), generator=generator, device=field.device)

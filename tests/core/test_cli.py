@@ -12,6 +12,7 @@ from PIL import Image
 
 from mnif_core.cli import main
 from mnif_core.generative_field import GenerativeField
+from mnif_core.prior.bootstrap import BootstrapPrior
 from tests.small_field import small_field
 
 
@@ -96,6 +97,15 @@ def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     scene = save_field("scene", tmp_path / "scene")
     assert "nothing" in failing(["sample", str(tmp_path / "nothing")], capsys)
     assert "no prior" in failing(["sample", str(bare)], capsys)
+    assert "trained without labels" in failing(["sample", str(run), "--label", "hat"], capsys)
+    labelled = GenerativeField.load(run / "field")
+    labelled.labels = ["hat", "hat", "shoe", "shoe", "shoe"]
+    labelled.prior = BootstrapPrior.fit(labelled.latents, labels=torch.tensor([0, 0, 1, 1, 1]), classes=2)
+    labelled.save(tmp_path / "labelled/field")
+    assert "choose one of hat, shoe" in failing(["sample", str(tmp_path / "labelled"), "--label", "sock"], capsys)
+    assert "choose one of hat, shoe" in failing(["view", str(tmp_path / "labelled"), "--show", "sample:1:sock"], capsys)
+    assert main(["sample", str(tmp_path / "labelled"), "--label", "shoe", "--guidance", "3", "--count", "2"]) == 0
+    assert "samples-seed-0-shoe.png" in capsys.readouterr().out
     assert "0 to 4" in failing(["interpolate", str(run), "--corners", "0", "1", "2", "5"], capsys)
     assert "choose 2 or more" in failing(["interpolate", str(run), "--size", "1"], capsys)
     assert "1 to 1000" in failing(["sample", str(run), "--steps", "0"], capsys)
@@ -114,5 +124,5 @@ def test_help_explains_every_option(command: str, capsys: pytest.CaptureFixture[
     assert ended.value.code == 0
     text = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     assert "--output" in text
-    options = set(re.findall(r"--([a-z-]+)", text)) - {"no-skip-bad", "no-resume"}
+    options = set(re.findall(r"--([a-z-]+)", text)) - {"no-skip-bad", "no-resume", "no-labels"}
     assert len(options) >= 4

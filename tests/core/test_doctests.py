@@ -7,9 +7,9 @@ import pytest
 
 import mnif_core
 from mnif_core import generative_field
-from mnif_core.prior import bootstrap, diffusion, gaussian_mixture, latent_prior
+from mnif_core.prior import bootstrap, diffusion, gaussian_mixture, labels, latent_prior
 
-MODULES = [mnif_core, generative_field, diffusion, latent_prior, gaussian_mixture, bootstrap]
+MODULES = [mnif_core, generative_field, diffusion, latent_prior, gaussian_mixture, bootstrap, labels]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda m: m.__name__)

@@ -20,6 +20,7 @@ from mnif_core.networks.hypernetwork import HypernetworkConfig
 from mnif_core.networks.mixture import MixtureConfig
 from mnif_core.official import import_official
 from mnif_core.presets import IMAGE_TINY, PRESETS, StageConfig
+from mnif_core.prior.bootstrap import BootstrapPrior
 from mnif_core.prior.latent_prior import PriorConfig
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.unseen.saved_scenes import SavedScene, read_scene, save_scene, saved_names
@@ -70,6 +71,24 @@ def _field(kind: str, file: str, modulation: Any = None) -> Subject:
     name = f"field {kind if modulation is None else modulation.kind} {file}"
     damage = damage_json if file.endswith(".json") else damage_safetensors
     return Subject(name, lambda folder: _write_field(folder, kind, modulation), f"field/{file}", damage, _read_field)
+
+
+def _write_labelled(folder: Path) -> None:
+    field = small_field("image", 6)
+    field.labels = ["hat", "shoe"] * 3
+    field.prior = BootstrapPrior.fit(field.latents, labels=torch.tensor([0, 1] * 3), classes=2)
+    field.save(folder / "field")
+
+
+def _read_labelled(folder: Path) -> None:
+    field = GenerativeField.load(folder / "field")
+    for label in field.classes:
+        require(bool(torch.isfinite(field.sample_latents(2, seed=0, label=label)).all()), "a label's samples are not")
+
+
+def _labelled(file: str) -> Subject:
+    damage = damage_json if file.endswith(".json") else damage_safetensors
+    return Subject(f"labelled field {file}", _write_labelled, f"field/{file}", damage, _read_labelled)
 
 
 def _write_first_version(folder: Path) -> None:
@@ -199,6 +218,8 @@ SUBJECTS = [
     _field("image", "model.safetensors"),
     _field("image", "latents.safetensors"),
     _field("scene", "model.safetensors", HypernetworkConfig(3, 4, 1, 8, 6, 8, 2)),
+    _labelled("config.json"),
+    _labelled("model.safetensors"),
     Subject("field version 1", _write_first_version, "field/config.json", damage_json, _read_field),
     Subject("fitted scene", _write_fitted, "field/fitted/own.safetensors", damage_state, _read_fitted),
     _checkpoint("meta-learning", "stage 1"),

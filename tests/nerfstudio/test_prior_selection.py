@@ -24,7 +24,7 @@ def model(trained: bool = True) -> Any:
     prior.fit_statistics(latents)
     return SimpleNamespace(
         latents=latents, prior=prior, prior_is_trained=trained, choice=None, prior_updates=0, num_scenes=SCENES,
-        device=torch.device("cpu"),
+        device=torch.device("cpu"), label_numbers=None,
     )  # fmt: skip
 
 

@@ -95,7 +95,8 @@ def test_grids_in_every_file(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", grids)
     np.savez(tmp_path / "b.npz", voxels=grids.astype(np.uint8))
     np.savez(tmp_path / "c.npz", bits=np.packbits(grids.reshape(3, -1), axis=1), name=np.array(["x"] * 3))
-    for name in ("a.npy", "b.npz", "c.npz"):
+    np.savez(tmp_path / "d.npz", voxels=grids, label=np.arange(3))
+    for name in ("a.npy", "b.npz", "c.npz", "d.npz"):
         loaded = load_voxels(tmp_path / name, 64)
         assert loaded.signal.resolution == 16
         decoded = loaded.grids(torch.arange(3))

@@ -8,6 +8,7 @@ import torch
 
 from mnif_core.errors import ConfigError
 from mnif_core.latents.geometry import principal_directions
+from mnif_core.prior.bootstrap import BootstrapPrior
 from mnif_core.unseen.saved_scenes import SavedScene
 from mnif_core.viewing.selection import SAMPLERS, Selection, latent_of, networks_of
 from tests.small_field import small_field
@@ -20,6 +21,7 @@ NAMES = ["sedan", "van", "pickup"]
     [
         ("train:3", Selection("train", scene=3)),
         ("sample:7", Selection("sample", seed=7)),
+        ("sample:7:red chair: tall", Selection("sample", seed=7, label="red chair: tall")),
         ("fitted:chair", Selection("fitted", name="chair")),
         ("between:3,9,0.25", Selection("between", scene=3, other=9, mix=0.25)),
         ("corners:3,9,1,0,0.25,1", Selection("corners", corners=(3, 9, 1, 0), across=0.25, down=1.0)),
@@ -38,6 +40,7 @@ def test_parse_reads_every_form(text: str, selection: Selection) -> None:
         "train:x",
         "train:1.5",
         "sample:",
+        "sample:chair",
         "fitted:",
         "between:3,9",
         "corners:1,2,3,0.5,0.5",
@@ -139,6 +142,23 @@ def test_neighbours_need_no_prior() -> None:
     ours = latent_of(field, Selection("sample", seed=3, sampler="neighbours"))
     assert torch.equal(ours, field.sample_latents(1, 3, "neighbours"))
     assert "steps" not in Selection("sample", sampler="neighbours").describe(NAMES)
+
+
+def test_a_label_is_asked_for_and_said() -> None:
+    field = small_field("image", 6)
+    field.labels = ["hat", "shoe"] * 3
+    field.prior = BootstrapPrior.fit(field.latents, labels=torch.tensor([0, 1] * 3), classes=2)
+    shown = Selection("sample", seed=3, label="shoe", guidance=3.0)
+    assert torch.equal(latent_of(field, shown), field.sample_latents(1, 3, label="shoe", guidance=3.0))
+    assert "seed 3, label shoe, smoothed bootstrap" in shown.describe(field.names, prior=field.prior)
+    assert "label shoe, by DPM-Solver++ in 25 steps at guidance 3" in shown.describe(field.names)
+    assert "guidance" not in Selection("sample", label="shoe", sampler="neighbours").describe(field.names)
+    with pytest.raises(ConfigError, match="guidance is -1; choose 0 or more"):
+        Selection("sample", guidance=-1.0)
+    for prior in (field.prior, None):
+        field.prior = prior
+        with pytest.raises(ConfigError, match="no label 'sock'; choose one of hat, shoe"):
+            latent_of(field, Selection.parse("sample:3:sock"))
 
 
 def test_a_fitted_scene_may_have_a_network_of_its_own() -> None:

@@ -9,6 +9,7 @@ import torch
 import viser
 from PIL import Image
 
+from mnif_core.prior.bootstrap import BootstrapPrior
 from mnif_core.unseen.saved_scenes import SavedScene
 from mnif_core.viewing import steering as steering_module
 from mnif_core.viewing.selection import Selection, latent_of
@@ -83,6 +84,22 @@ def test_errors_are_told_and_the_panel_lives_on(server: viser.ViserServer, caplo
     assert display.shown.seed == 0
     steering.controls.seed.value = 0
     until(lambda: "Shown: sample, seed 0" in steering.status_text)
+
+
+def test_labels_have_a_menu_where_there_are_any(server: viser.ViserServer) -> None:
+    assert begin(server, HeldDisplay()).controls.labels == []
+    display = HeldDisplay(6)
+    display.saved.labels = ["hat", "shoe"] * 3
+    display.saved.prior = BootstrapPrior.fit(display.saved.latents, labels=torch.tensor([0, 1] * 3), classes=2)
+    controls = begin(server, display).controls
+    label, guidance = controls.labels
+    assert label.options == ("(any)", "hat", "shoe") and not label.visible and not guidance.visible
+    controls.source.value = "Sample"
+    until(lambda: display.shown.source == "sample")
+    assert display.shown.label == "" and label.visible and guidance.visible
+    label.value, guidance.value = "shoe", 3.0
+    until(lambda: (display.shown.label, display.shown.guidance) == ("shoe", 3.0))
+    torch.testing.assert_close(display.history[-1][1], display.draw(1, 0, "dpm++", 25, 1.0, "shoe", 3.0))
 
 
 def test_an_untrained_prior_is_told(server: viser.ViserServer) -> None:
