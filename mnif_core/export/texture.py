@@ -3,6 +3,7 @@
 Shape letters: u vertices, t triangles, j texels.
 """
 
+import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,7 +54,8 @@ def textured_mesh(
     picture, shown = np.zeros((size, size, 3), np.uint8), np.zeros((size, size), bool)
     rows = max(1, TEXELS_PER_CHUNK // size)
     chunks = [range(start, min(start + rows, size)) for start in range(0, size, rows)]
-    for chunk in track(chunks, "Painting", total=len(chunks), transient=True):
+    beside = threading.current_thread() is not threading.main_thread()  # a viewer's, while training has its own bar
+    for chunk in track(chunks, "Painting", total=len(chunks), transient=True, disable=beside):
         found = texels(unwrapped, size, chunk)
         corners, share = mesh.faces[found.triangle], found.share[..., None]
         points = (mesh.vertices[corners] * share).sum(1)

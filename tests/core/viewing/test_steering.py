@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import trimesh
 import viser
 from PIL import Image
 from torch import Tensor
@@ -18,9 +19,11 @@ from mnif_core.generative_field import GenerativeField
 from mnif_core.unseen.saved_scenes import SavedScene
 from mnif_core.viewing import steering as steering_module
 from mnif_core.viewing.buttons import add_buttons
+from mnif_core.viewing.exports import TEXELS
 from mnif_core.viewing.gallery import TILES
 from mnif_core.viewing.selection import Selection, latent_of
 from mnif_core.viewing.steering import Steering
+from tests.core.export.known_fields import blob
 from tests.small_field import small_field
 from tests.viser_server import hint_of, inputs, label_of, press, until, viser_server
 
@@ -311,6 +314,20 @@ def test_exports_hold_what_is_shown(server: viser.ViserServer) -> None:
     expected = display.saved.decode(display.saved.latents[4], height=40, width=40)[0]
     np.testing.assert_array_equal(picture, (expected * 255).round().byte().numpy())
     until(lambda: "downloads" in steering.exports.status.content)
+
+
+def test_a_scenes_mesh_has_a_texture_where_it_is_asked_for(server: viser.ViserServer) -> None:
+    display = HeldDisplay(kind="scene")
+    display.saved = blob("scene")
+    steering = begin(server, display, Selection("train", scene=0))
+    sent = Browser.downloads
+    sent.clear()
+    steering.exports.detail.value = 8
+    steering.exports.texture.value = True
+    press(steering.exports.files, "glb")
+    until(lambda: sent or "Not written" in steering.exports.status.content)
+    mesh: Any = trimesh.load_mesh(io.BytesIO(sent["training-0.glb"]), file_type="glb")
+    assert mesh.visual.material.baseColorTexture.size == (TEXELS, TEXELS)
 
 
 def test_fitted_scenes_are_a_source_of_their_own(server: viser.ViserServer) -> None:
