@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from mnif_core.errors import MnifError
 from mnif_core.export.instance_files import export_instance
+from mnif_core.export.painting import PAINTERS
 from mnif_core.export.solid import SOLIDS
-from mnif_core.export.surface import COLOURS
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.networks.modulation import Modulation
@@ -49,7 +49,7 @@ class Exports:
             hint = "Rows of the picture, in pixels: the field has no resolution of its own"
         self.detail = gui.add_number(name, value, min=8, max=4096, step=8, hint=hint)
         hint = f"glb: colours in a picture of {TEXELS} x {TEXELS}, in place of one at each vertex"
-        self.texture = gui.add_checkbox("Texture", False, visible=signal.kind in COLOURS, hint=hint)
+        self.texture = gui.add_checkbox("Texture", False, visible=signal.kind in PAINTERS, hint=hint)
         self.files = add_buttons(
             gui,
             "Download",
