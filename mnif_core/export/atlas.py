@@ -30,7 +30,7 @@ class Unwrapped(NamedTuple):
 class Texels(NamedTuple):
     """Texels whose centres show the surface."""
 
-    index: NDArray[np.int64]
+    place: NDArray[np.int64]
     """Row and column `[j, 2]`, from the top left."""
     triangle: NDArray[np.int64]
     """That each shows `[j]`."""

@@ -1,13 +1,14 @@
 """What a scene's surface looks like from all round: its colours as cameras see them, not as one ray does.
 
 A field is soft: what is seen of a place changes a little with where it is seen from, and no one ray stands for all. So
-a place has the mean of what views from around the scene show of it, those that look straight at it before others.
+a place has the mean of what views from around the scene show of it, each by the cosine of the angle at which it looks.
 
 Shape letters: v views, j places.
 """
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
 RINGS = ((-45.0, 6), (0.0, 10), (25.0, 10), (50.0, 8), (80.0, 4))  # degrees above the horizon, and how many views
 SIZES = (64, 384)  # pixels along a side of a view: half as many as the texture has texels, within these
 WIDEST = 0.95  # sine of half a view's angle at most
-SLANT = 0.15  # cosine between normal and view, below which a place is not looked at
-SHARPNESS = 2.0  # power of that cosine by which a view counts
+SLANT = 0.1  # cosine between normal and view, below which a place is not looked at
 LIFT = 2e-3  # lengths above a surface from which it is looked at whether something is before it
 
 
@@ -80,7 +80,7 @@ class Painter:
             rows, columns, _ = project(torch.from_numpy(points[shown]).float(), camera, self._intrinsics)
             places = torch.stack([columns, rows], -1) * (2 / self._size) - 1
             seen = functional.grid_sample(view[None], places[None, None], align_corners=False)[0, :, 0].T.double()
-            total[shown] += seen.numpy() * cosine[shown, None] ** SHARPNESS
+            total[shown] += seen.numpy() * cosine[shown, None]
         hidden = np.flatnonzero(total[:, 3] <= 1e-3)
         colours = total[:, :3] / np.maximum(total[:, 3:], 1e-3)
         if len(hidden):
@@ -88,7 +88,7 @@ class Painter:
         return colours.clip(0, 1)
 
 
-PAINTERS: dict[str, type[Painter]] = {"scene": Painter}
+PAINTERS: dict[str, Callable[[Any, InstanceNetworks, Any, int, Progress], Painter]] = {"scene": Painter}
 """Kind of signal -> what paints its surfaces; all others have no colours."""
 
 

@@ -79,7 +79,7 @@ def _painted(
         points = (mesh.vertices[corners] * share).sum(1)
         normals = (mesh.vertex_normals[corners] * share).sum(1)
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-        index = tuple(found.index.T)
+        index = tuple(found.place.T)
         picture[index] = (painter.colours(points, normals) * 255).round()
         shown[index] = True
     return unwrapped, with_margins(picture, shown)

@@ -69,11 +69,14 @@ def _wavefront(mesh: "trimesh.Trimesh", stem: str) -> dict[str, bytes]:
 
 
 def _picture(mesh: "trimesh.Trimesh") -> "Image":
-    return mesh.visual.material.image
+    visual: Any = mesh.visual
+    image: Image = visual.material.image
+    return image
 
 
 def _wearing(mesh: "trimesh.Trimesh", material: "Material") -> "trimesh.Trimesh":
     """The mesh, in its own normals, in another material."""
     worn = mesh.copy(include_cache=True)
-    worn.visual.material = material
+    visual: Any = worn.visual
+    visual.material = material
     return worn

@@ -25,6 +25,7 @@ def test_the_readmes_cells_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert found is not None
     text, changed = re.subn(r'"outputs/[^"]*"', repr(str(tmp_path / "field")), found[1])
     assert changed == 1
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     shell = InteractiveShell()
     shown: list[str] = []
 

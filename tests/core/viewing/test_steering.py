@@ -17,9 +17,9 @@ from torch import Tensor
 from mnif_core.errors import ConfigError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.unseen.saved_scenes import SavedScene
+from mnif_core.viewing import exports as exports_module
 from mnif_core.viewing import steering as steering_module
 from mnif_core.viewing.buttons import add_buttons
-from mnif_core.viewing.exports import TEXELS
 from mnif_core.viewing.gallery import TILES
 from mnif_core.viewing.selection import Selection, latent_of
 from mnif_core.viewing.steering import Steering
@@ -316,7 +316,10 @@ def test_exports_hold_what_is_shown(server: viser.ViserServer) -> None:
     until(lambda: "downloads" in steering.exports.status.content)
 
 
-def test_a_scenes_mesh_has_a_texture_where_it_is_asked_for(server: viser.ViserServer) -> None:
+def test_a_scenes_mesh_has_a_texture_where_it_is_asked_for(
+    server: viser.ViserServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports_module, "TEXELS", 64)
     display = HeldDisplay(kind="scene")
     display.saved = blob("scene")
     steering = begin(server, display, Selection("train", scene=0))
@@ -327,7 +330,7 @@ def test_a_scenes_mesh_has_a_texture_where_it_is_asked_for(server: viser.ViserSe
     press(steering.exports.files, "glb")
     until(lambda: sent or "Not written" in steering.exports.status.content)
     mesh: Any = trimesh.load_mesh(io.BytesIO(sent["training-0.glb"]), file_type="glb")
-    assert mesh.visual.material.baseColorTexture.size == (TEXELS, TEXELS)
+    assert mesh.visual.material.baseColorTexture.size == (64, 64)
 
 
 def test_fitted_scenes_are_a_source_of_their_own(server: viser.ViserServer) -> None:
