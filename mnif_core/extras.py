@@ -7,6 +7,7 @@ from mnif_core.errors import DependencyError
 
 EXTRAS = {
     "collada": ("pycollada", "collada"),
+    "fast_simplification": ("fast-simplification", "faces"),
     "h5py": ("h5py", "hdf5"),
     "imageio_ffmpeg": ("imageio-ffmpeg", "films"),
     "matplotlib": ("matplotlib", "bases"),

@@ -4,6 +4,7 @@ On disk it is one folder: `config.json`, `model.safetensors` (modulation, prior,
 Shape letters: s instances, h latent.
 """
 
+import importlib
 import json
 import os
 import shutil
@@ -25,6 +26,7 @@ from mnif_core.latents.neighbours import Sampler, sample_between_neighbours
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.networks.kernels.dispatch import Implementation
 from mnif_core.networks.modulation import Modulation
+from mnif_core.open_page import OpenPage
 from mnif_core.prior.guidance import GUIDANCE
 from mnif_core.prior.kinds import to_store
 from mnif_core.prior.labels import classes_of, number_of
@@ -72,6 +74,30 @@ class GenerativeField:
         self.prior = prior.eval() if prior is not None else None
         self.names, self.labels = list(names), list(labels)
         self.fitter = fitter.eval() if fitter is not None else None
+
+    def __repr__(self) -> str:
+        size, kind = self.modulation.config.latent_dim, self.modulation.config.kind
+        prior = "no prior" if self.prior is None else self.prior.title
+        return f"GenerativeField({len(self.latents)} {self.signal.noun}s, {kind}, latents of {size}, {prior})"
+
+    def _repr_html_(self) -> str:
+        return str(_notebook().card(self))
+
+    def view(self, show: str = "train:0", port: int | None = None) -> OpenPage:
+        """Open the page of `mnif view` on this machine, without waiting for its end; a notebook shows it.
+
+        Args:
+            show: what is shown first: `train:3`, `sample:7` (seed), `between:3,9,0.5`.
+            port: where it is served. None: any that is free.
+
+        Returns:
+            Where it is, and how to stop it.
+
+        Raises:
+            ConfigError: no such instance, or the port is taken.
+        """
+        page: OpenPage = _notebook().open_beside(self, show, port)
+        return page
 
     @property
     def device(self) -> torch.device:
@@ -282,3 +308,8 @@ class GenerativeField:
         stored = read_field_folder(Path(folder), device)
         stored.modulation.implementation = implementation
         return cls(*stored)
+
+
+def _notebook() -> Any:
+    """What shows fields stands on them, and is loaded when it is asked for: drawing and serving take heavy imports."""
+    return importlib.import_module("mnif_core.notebook")

@@ -15,9 +15,9 @@ from mnif_core.training.config import Device
 class Export:
     """Write one instance for other tools, or the whole field as a folder to share. The output's name says as what.
 
-    .glb, .ply, .obj: watertight mesh with colours. .ply with --points: a cloud of them. .mp4, .gif: a film of it
-    turning. .onnx: its network. .npz: the training latents, or its own. A name without suffix: a folder with a model
-    card, which `GenerativeField.load` reads.
+    .glb, .ply, .obj: watertight mesh with colours. .glb, .obj with --texture: colours in a picture. .ply with --points:
+    a cloud of points. .mp4, .gif: a film of it turning. .onnx: its network. .npz: the training latents, or its own. A
+    name without suffix: a folder with a model card, which `GenerativeField.load` reads.
     """
 
     run: Annotated[Path, Positional, arg(metavar="RUN")]
@@ -31,6 +31,10 @@ class Export:
     """Cells along each side of the cube that is searched for the surface. None: 128."""
     up: Literal["y", "z"] = "z"
     """Axis of the data that points up: z in scenes and in the demo solids."""
+    faces: int | None = None
+    """Reduce a mesh to so many triangles. None: all that are found."""
+    texture: int | None = None
+    """Paint a texture of so many texels a side onto a mesh of a scene, in place of a colour at each vertex."""
     points: int | None = None
     """Write a cloud of so many points."""
     turntable: Annotated[Turntable, OmitArgPrefixes] = field(default_factory=Turntable)
@@ -45,7 +49,7 @@ class Export:
         from mnif_core.viewing.selection import Selection, latent_of
 
         if self.output.suffix:
-            require_writable(self.output, self.points)
+            require_writable(self.output, self.points, self.faces, self.texture)
         saved = load_field(self.run, self.device)
         if not self.output.suffix:
             write_model_folder(saved, self.output, self.run)
@@ -58,6 +62,15 @@ class Export:
                 text = f"train:{saved.names.index(name)}"
             latent = latent_of(saved, Selection.parse(text))[0]
             export_instance(
-                saved, latent, self.output, self.resolution, self.up, self.points, self.turntable, name=text
+                saved,
+                latent,
+                self.output,
+                self.resolution,
+                self.up,
+                self.points,
+                self.turntable,
+                text,
+                self.faces,
+                self.texture,
             )
         print(self.output, flush=True)

@@ -4,10 +4,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from mnif_core.field_facts import facts
 from mnif_core.files.atomic import whole_folder
 from mnif_core.files.stored_config import parse_json
 from mnif_core.generative_field import GenerativeField
-from mnif_core.networks.mixture import MixtureConfig
 from mnif_core.sheets import arrange, save_png, tiles
 
 PICTURE, SAMPLES, COLUMNS = "samples.png", 16, 8
@@ -105,18 +105,8 @@ def _figures(run: Path | None) -> dict[str, Any]:
 
 
 def _card(field: GenerativeField, name: str, alt: str, figures: dict[str, Any]) -> str:
-    config, kind, sampled = field.modulation.config, field.signal.kind, field.prior is not None
-    bases = {"basis networks M": f"{config.num_bases}"} if isinstance(config, MixtureConfig) else {}
-    facts = {
-        "modulation": config.kind,
-        "(L, W, H)": f"({config.hidden_layers}, {config.width}, {config.latent_dim})",
-        **bases,
-        "learnable parameters": f"{config.learnable_parameters:,}",
-        "parameters of one instance": f"{config.instance_parameters:,}",
-        "training instances": f"{len(field.latents):,}",
-        **({"labels": ", ".join(field.classes)} if field.classes else {}),
-        **{name.replace("_", " "): f"{value:.4g}" for name, value in figures.items()},
-    }
+    kind, sampled = field.signal.kind, field.prior is not None
+    said = facts(field) | {name.replace("_", " "): f"{value:.4g}" for name, value in figures.items()}
     commands = ["mnif sample {0} --count 16 --seed 1"] if sampled else []
     commands.append(COMMANDS.get(kind, ANY_COMMAND))
     return CARD.format(
@@ -126,7 +116,7 @@ def _card(field: GenerativeField, name: str, alt: str, figures: dict[str, Any]) 
         picture=PICTURE,
         use=USE.get(kind, ANY_USE) if sampled else USE_WITHOUT_PRIOR,
         commands="\n".join(command.format("path/to/this/folder") for command in commands),
-        rows="\n".join(f"| {fact} | {value} |" for fact, value in facts.items()),
+        rows="\n".join(f"| {fact} | {value} |" for fact, value in said.items()),
         draws="a prior over the latents" if field.prior is None else f"a prior over the latents ({field.prior.title})",
         prior=", prior" if sampled else "",
         count=f"{len(field.latents):,}",

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mnif_core.export.reduction import reduced
 from mnif_core.export.solid import POINTS_PER_CHUNK, Solid, solid_of
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.instance_networks import InstanceNetworks
@@ -26,7 +27,9 @@ CLEARANCE = 1e-3  # of the level, that no cell comes nearer to: keeps vertices a
 SAMPLES_BEHIND, DEPTH_BEHIND = 8, 3.0  # samples that colour a vertex, and how deep they reach in renderer's spacings
 
 
-def instance_mesh(field: GenerativeField, latent: Tensor, resolution: int | None = None) -> "trimesh.Trimesh":
+def instance_mesh(
+    field: GenerativeField, latent: Tensor, resolution: int | None = None, faces: int | None = None
+) -> "trimesh.Trimesh":
     """Surface of the instance `latent` `[h]`, watertight, with a colour at every vertex.
 
     A scene's level is the one whose silhouettes agree best with the field's opacity; its colours are what a ray
@@ -36,22 +39,26 @@ def instance_mesh(field: GenerativeField, latent: Tensor, resolution: int | None
         field: of scenes or solids.
         latent: `[h]`.
         resolution: cells along each side of the cube that is searched. None: 128.
+        faces: that the surface is reduced to. None: all that are found.
 
     Raises:
-        ConfigError: a field of images, or nothing of the instance is solid.
+        ConfigError: a field of images, nothing of the instance is solid, or no surface of so many faces.
     """
     from trimesh.visual import ColorVisuals
 
     network = field.instance(latent)
-    mesh = instance_surface(field.signal, network, resolution)
+    mesh = instance_surface(field.signal, network, resolution, faces)
     colors = instance_colors(field.signal, network, mesh.vertices, mesh.vertex_normals)
     mesh.visual = ColorVisuals(mesh, vertex_colors=colors)
     return mesh
 
 
-def instance_surface(signal: Signal, network: InstanceNetworks, resolution: int | None) -> "trimesh.Trimesh":
+def instance_surface(
+    signal: Signal, network: InstanceNetworks, resolution: int | None, faces: int | None = None
+) -> "trimesh.Trimesh":
     """Surface of one instance without colours, as `instance_mesh`."""
-    return surface(solid_of(signal, network, resolution))
+    found = surface(solid_of(signal, network, resolution))
+    return found if faces is None else reduced(found, faces)
 
 
 def instance_colors(

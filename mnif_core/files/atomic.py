@@ -45,6 +45,24 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def whole_files(path: Path) -> Iterator[Path]:
+    """As `whole_file`, with all that the block writes beside the scratch path; `path` comes last, as it names them.
+
+    Raises:
+        OutputError: the place cannot be written to.
+    """
+    with _scratch(path) as scratch:
+        yield scratch
+        beside = sorted(made for made in scratch.parent.iterdir() if made != scratch)
+        targets = {made: path.parent / made.name for made in (*beside, scratch)}
+        for target in targets.values():
+            if target.is_dir():
+                raise OutputError(f"{target}: is a folder, where a file is to be written; choose another name")
+        for made, target in targets.items():
+            os.replace(made, target)
+
+
+@contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """A scratch folder, which becomes `path` when the block has ended well.
 

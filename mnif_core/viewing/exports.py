@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mnif_core.errors import MnifError
 from mnif_core.export.instance_files import export_instance
+from mnif_core.export.painting import PAINTERS
 from mnif_core.export.solid import SOLIDS
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.instance_networks import InstanceNetworks
@@ -25,6 +26,7 @@ from mnif_core.viewing.markup import plain
 from mnif_core.viewing.selection import Selection, networks_of
 
 CELLS, PIXELS = 128, 512  # along a side, of meshes and of views, where the export starts
+TEXELS = 1024  # along a side of a texture
 Shown = tuple[Selection, Tensor]
 
 
@@ -47,6 +49,8 @@ class Exports:
             kinds, what, name, value = ["png", "onnx", "npz"], "a picture", "Height", PIXELS
             hint = "Rows of the picture, in pixels: the field has no resolution of its own"
         self.detail = gui.add_number(name, value, min=8, max=4096, step=8, hint=hint)
+        hint = f"glb: colours in a picture of {TEXELS} x {TEXELS}, in place of one at each vertex"
+        self.texture = gui.add_checkbox("Texture", False, visible=signal.kind in PAINTERS, hint=hint)
         self.files = add_buttons(
             gui,
             "Download",
@@ -94,7 +98,8 @@ class Exports:
             if path.suffix == ".png":
                 save_png(live.signal.picture(networks, int(self.detail.value)), path)
             else:
-                export_instance(field, latent[0], path, int(self.detail.value), name=path.stem)
+                texture = TEXELS if self.texture.value and path.suffix == ".glb" else None
+                export_instance(field, latent[0], path, int(self.detail.value), name=path.stem, texture=texture)
             return path.read_bytes()
 
 

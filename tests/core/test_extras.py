@@ -29,14 +29,15 @@ ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
 
 
-def exported(path: Path) -> None:
-    export_instance(random_field("voxel"), torch.zeros(6), path)
+def exported(path: Path, **options: int) -> None:
+    export_instance(random_field("voxel"), torch.zeros(6), path, **options)  # type: ignore[arg-type]
 
 
 ROADS: list[tuple[str, str, Callable[[Path], object]]] = [
     ("collada", "plate.dae", lambda path: read_textured_mesh(path, "y")),
     ("collada", "PLATE.DAE", lambda path: load_voxels(path.parent, 16)),
     ("collada", "z.dae", lambda path: load_voxels(path.parent, 16, skip_bad=True)),
+    ("fast_simplification", "car.glb", lambda path: exported(path, faces=9)),
     ("h5py", "shapes.hdf5", lambda path: load_voxels(path, 16)),
     ("h5py", "shapes.h5", lambda path: load_voxels(path, 16)),
     ("imageio_ffmpeg", "car.mp4", exported),
@@ -96,6 +97,7 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["
 OPTIONAL: dict[str, list[str]] = PROJECT["optional-dependencies"]
 OURS = {"mnif_core", "mnif_nerfstudio", "tests"}
 UNLIKE = {
+    "IPython": "ipython",
     "PIL": "pillow",
     "yaml": "pyyaml",
     "skimage": "scikit-image",

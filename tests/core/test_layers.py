@@ -11,10 +11,11 @@ LAYERS = (
     {"cli"},
     {"commands"},
     {"evaluation"},
+    {"notebook"},
     {"viewing", "training"},
     {"export"},
     {"unseen"},
-    {"sheets", "official", "fitting"},
+    {"sheets", "official", "fitting", "field_facts"},
     {"generative_field"},
     {"presets", "field_folder"},
     {"data"},
@@ -23,7 +24,7 @@ LAYERS = (
     {"prior"},
     {"rendering", "networks", "meshes"},
     {"files"},
-    {"extras", "seeds", "spread", "_waiting"},
+    {"extras", "seeds", "spread", "open_page", "_waiting"},
     {"errors"},
 )
 """Rooms and files at the top of the core; each imports from layers below its own alone."""

@@ -2,13 +2,14 @@
 
 import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mnif_core.errors import OutputError
-from mnif_core.files.atomic import whole_file, whole_folder, write_json, writing
+from mnif_core.files.atomic import whole_file, whole_files, whole_folder, write_json, writing
 
 
 def names(folder: Path) -> list[str]:
@@ -32,6 +33,37 @@ def test_a_file_of_before_stays_where_the_next_fails(tmp_path: Path, error: Base
         scratch.write_text("half")
         raise error
     assert path.read_text() == "before" and names(tmp_path) == ["result.txt"]
+
+
+def test_files_appear_together_the_one_that_names_the_others_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, order, replace = tmp_path / "car.obj", [], os.replace
+    path.write_text("before")
+
+    def noted(source: Path, target: Path) -> None:
+        order.append(target.name)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", noted)
+    with pytest.raises(ValueError), whole_files(path) as scratch:
+        (scratch.parent / "car.mtl").write_text("half")
+        raise ValueError
+    assert path.read_text() == "before" and names(tmp_path) == ["car.obj"] and not order
+    with whole_files(path) as scratch:
+        scratch.write_text("whole")
+        for name in ("car.mtl", "z.png"):
+            (scratch.parent / name).write_text(name)
+    assert path.read_text() == "whole" and (tmp_path / "z.png").read_text() == "z.png"
+    assert names(tmp_path) == ["car.mtl", "car.obj", "z.png"] and order == ["car.mtl", "z.png", "car.obj"]
+
+
+def test_files_with_a_folder_in_the_way_are_all_left_out(tmp_path: Path) -> None:
+    (tmp_path / "z.png").mkdir()
+    with pytest.raises(OutputError, match=r"z.png: is a folder"), whole_files(tmp_path / "car.obj") as scratch:
+        for name in ("car.obj", "car.mtl", "z.png"):
+            (scratch.parent / name).write_text(name)
+    assert names(tmp_path) == ["z.png"]
 
 
 def test_a_folder_appears_when_it_is_whole(tmp_path: Path) -> None:

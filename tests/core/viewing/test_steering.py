@@ -2,17 +2,21 @@
 
 import io
 import time
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import trimesh
 import viser
 from PIL import Image
 
 from mnif_core.prior.bootstrap import BootstrapPrior
 from mnif_core.unseen.saved_scenes import SavedScene
+from mnif_core.viewing import exports as exports_module
 from mnif_core.viewing import steering as steering_module
 from mnif_core.viewing.selection import Selection, latent_of
+from tests.core.export.known_fields import blob
 from tests.core.viewing.held_display import Browser, HeldDisplay, begin
 from tests.viser_server import hint_of, inputs, label_of, press, until
 
@@ -153,6 +157,23 @@ def test_exports_hold_what_is_shown(server: viser.ViserServer) -> None:
     expected = display.saved.decode(display.saved.latents[4], height=40, width=40)[0]
     np.testing.assert_array_equal(picture, (expected * 255).round().byte().numpy())
     until(lambda: "downloads" in steering.exports.status.content)
+
+
+def test_a_scenes_mesh_has_a_texture_where_it_is_asked_for(
+    server: viser.ViserServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports_module, "TEXELS", 64)
+    display = HeldDisplay(kind="scene")
+    display.saved = blob("scene")
+    steering = begin(server, display, Selection("train", scene=0))
+    sent = Browser.downloads
+    sent.clear()
+    steering.exports.detail.value = 8
+    steering.exports.texture.value = True
+    press(steering.exports.files, "glb")
+    until(lambda: sent or "Not written" in steering.exports.status.content)
+    mesh: Any = trimesh.load_mesh(io.BytesIO(sent["training-0.glb"]), file_type="glb")
+    assert mesh.visual.material.baseColorTexture.size == (64, 64)
 
 
 def test_fitted_scenes_are_a_source_of_their_own(server: viser.ViserServer) -> None:
