@@ -25,8 +25,9 @@ from mnif_core.latents.neighbours import Sampler, sample_between_neighbours
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.networks.kernels.dispatch import Implementation
 from mnif_core.networks.modulation import Modulation
-from mnif_core.prior.kinds import to_store
+from mnif_core.prior.kinds import to_store, without_denoiser
 from mnif_core.prior.protocol import Prior
+from mnif_core.saved_run import field_folder
 from mnif_core.signals.observations import Observations
 from mnif_core.signals.protocol import Signal
 
@@ -199,8 +200,17 @@ class GenerativeField:
         """
         return self.signal.view(self.instance(latents), camera_to_world, intrinsics, height, width)
 
-    def save(self, folder: Path | str) -> Path:
-        """Write the folder, replacing an older one only when the new one is complete."""
+    def save(self, folder: Path | str, half: bool = False) -> Path:
+        """Write the folder, replacing an older one only when the new one is complete.
+
+        Args:
+            folder: to write.
+            half: a quarter of the size, to show and share and not to train on: numbers of 16 bits, and of diffusion
+                the EMA weights alone.
+
+        Raises:
+            ConfigError: a number that 16 bits cannot hold.
+        """
         folder = Path(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         config = {
@@ -214,15 +224,17 @@ class GenerativeField:
         }
         weights = {f"modulation.{name}": value for name, value in self.modulation.state_dict().items()}
         if self.prior is not None:
-            weights |= {f"prior.{name}": value for name, value in self.prior.state_dict().items()}
+            state = self.prior.state_dict()
+            state = without_denoiser(state) if half else state
+            weights |= {f"prior.{name}": value for name, value in state.items()}
         if self.fitter is not None:
             weights |= {f"fitter.{name}": value for name, value in self.fitter.state_dict().items()}
+        kept = _halved if half else _whole
+        files = {"model.safetensors": kept(weights), "latents.safetensors": kept({"latents": self.latents})}
         scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
-            save_file(
-                {name: value.contiguous().cpu() for name, value in weights.items()}, scratch / "model.safetensors"
-            )
-            save_file({"latents": self.latents.contiguous().cpu()}, scratch / "latents.safetensors")
+            for name, tensors in files.items():
+                save_file(tensors, scratch / name)
             (scratch / "config.json").write_text(json.dumps(config, indent=1))
             if (folder / FITTED).is_dir():
                 shutil.copytree(folder / FITTED, scratch / FITTED)
@@ -242,11 +254,35 @@ class GenerativeField:
     def load(
         cls, folder: Path | str, device: torch.device | str = "cpu", implementation: Implementation = "auto"
     ) -> "GenerativeField":
-        """Read a folder that `save` wrote; `implementation` evaluates its networks (see `kernels.dispatch`).
+        """Read a folder that `save` wrote.
+
+        Args:
+            folder: a run's, the field folder in it, or a demo field's name: `demo:cars`, `demo:clothes`, `demo:solids`.
+            device: where to.
+            implementation: what evaluates the networks (see `kernels.dispatch`).
 
         Raises:
             CheckpointError: no such folder, a file missing or damaged, or weights that do not fit the configuration.
+            ConfigError: no such demo field.
         """
-        stored = read_field_folder(Path(folder), device)
+        stored = read_field_folder(field_folder(folder), device)
         stored.modulation.implementation = implementation
         return cls(*stored)
+
+
+def _whole(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """As files take them."""
+    return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+
+
+def _halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """As files take them, floats with 16 bits.
+
+    Raises:
+        ConfigError: a number that these cannot hold.
+    """
+    halved = {name: value.half() if value.is_floating_point() else value for name, value in _whole(tensors).items()}
+    for name, value in halved.items():
+        if bool(value.isinf().any()):
+            raise ConfigError(f"{name} has numbers that 16 bits cannot hold; save it without --half")
+    return halved

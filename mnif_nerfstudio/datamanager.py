@@ -144,7 +144,7 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         # where rays are sampled; none: between the planes
         self.box = None if found is None else grown(found, MARGIN * longest_side(found))
         self.exclude_batch_keys_from_device: list[str] = []
-        shown = selection_from_environment()
+        shown = selection_from_environment(self.store.scene_names)
         self.display(shown.scene if shown.source == "train" else 0)
         DataManager.__init__(self)
 

@@ -15,6 +15,7 @@ from mnif_core.latents.neighbours import Sampler
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.prior.protocol import Prior
 from mnif_core.unseen.saved_scenes import SavedScene
+from mnif_core.viewing.named_instances import number_of
 
 Source = Literal["train", "fitted", "sample", "between", "corners"]
 SAMPLERS: dict[Sampler, str] = {"dpm++": "DPM-Solver++", "ddim": "DDIM", "ddpm": "DDPM", "neighbours": "Neighbours"}
@@ -23,7 +24,7 @@ Fitted = Mapping[str, SavedScene]
 NONE_FITTED: Fitted = MappingProxyType({})
 DIRECTIONS = 6  # principal directions that can be steered
 FORMS = (
-    "train:3 (training scene), sample:7 (seed), between:3,9,0.5 (two scenes and the mix), "
+    "train:3 (training scene, or a part of its name), sample:7 (seed), between:3,9,0.5 (two scenes and the mix), "
     "corners:0,1,2,3,0.5,0.5 (four scenes, across, down) or fitted:chair (by mnif fit-scene)"
 )
 
@@ -79,26 +80,32 @@ class Selection:
             )
 
     @classmethod
-    def parse(cls, text: str) -> "Selection":
+    def parse(cls, text: str, names: Sequence[str] = ()) -> "Selection":
         """Read one of the forms in `FORMS`.
 
+        Args:
+            text: to read.
+            names: of the training instances, by which they can be told too, or by a part that only one of them has.
+
         Raises:
-            ConfigError: any other text, or numbers out of range.
+            ConfigError: any other text, numbers out of range, or what names no instance, or several.
         """
         source, _, value = text.partition(":")
         try:
             if source == "train":
-                return cls("train", scene=int(value))
+                return cls("train", scene=number_of(value, names))
             if source == "fitted" and value:
                 return cls("fitted", name=value)
             if source == "sample":
                 return cls("sample", seed=int(value))
             if source == "between":
                 first, second, mix = value.split(",")
-                return cls("between", scene=int(first), other=int(second), mix=float(mix))
+                scene, other = (number_of(each, names) for each in (first, second))
+                return cls("between", scene=scene, other=other, mix=float(mix))
             if source == "corners":
-                one, two, three, four, across, down = value.split(",")
-                corners = (int(one), int(two), int(three), int(four))
+                *corner_names, across, down = value.split(",")
+                one, two, three, four = (number_of(each, names) for each in corner_names)
+                corners = (one, two, three, four)
                 return cls("corners", corners=corners, across=float(across), down=float(down))
         except ConfigError as error:
             raise ConfigError(f"cannot show '{text}': {error}") from None

@@ -16,7 +16,7 @@ LAYERS = (
     {"unseen"},
     {"sheets", "official", "fitting"},
     {"generative_field"},
-    {"presets", "field_folder"},
+    {"presets", "field_folder", "saved_run"},
     {"data"},
     {"signals"},
     {"latents"},
