@@ -17,6 +17,7 @@ LAYERS = (
     {"sheets", "official", "fitting"},
     {"generative_field"},
     {"presets", "field_folder", "saved_run"},
+    {"preset_config"},
     {"data"},
     {"signals"},
     {"latents"},

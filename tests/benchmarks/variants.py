@@ -1,0 +1,171 @@
+"""The README's table of variants: `python -m tests.benchmarks.variants`, and `--measure NAME ...` to measure some anew.
+
+Parameters follow from the presets. Seconds are those of a step of stage 1 on the demo set, on one thread; memory is what
+such a step takes beside weights and data. Each variant is measured in a process of its own; `results/variants.json`
+keeps what was found.
+"""
+
+import copy
+import json
+import multiprocessing
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import tyro
+
+from mnif_core.evaluation.efficiency import peak_memory
+from mnif_core.networks.functa import FunctaConfig
+from mnif_core.networks.hypernetwork import HypernetworkConfig
+from mnif_core.networks.modulation import ModulationConfig
+from mnif_core.networks.spatial_mixture import SpatialMixtureConfig
+from mnif_core.presets import PRESETS
+from mnif_core.saved_run import DEMO_FIELDS
+
+RESULTS = Path(__file__).parent / "results" / "variants.json"
+STEPS = 5  # timed, after one that is not
+METHODS = {"mnif": "nerf-s"}  # of nerfstudio, that are not named after their preset
+NOT_METHODS = ("nerf-functa",)
+DEMOS = {"mnif-tiny": "cars", "image-tiny": "clothes", "voxel-tiny": "solids"}
+SETS = {"cars": "160 demo cars", "clothes": "876 t-shirts, 32²", "solids": "160 demo solids"}
+OTHERWISE = {"image-spatial": "unseen PSNR 26.6 dB, ten classes of clothes, 32² (`image-tiny`: 22.5)"}
+"""Figures of `results/quality.md`."""
+
+
+@dataclass
+class Settings:
+    """What to measure."""
+
+    measure: tuple[str, ...] = ()
+    """Variants to measure; nothing: print the table of what was measured."""
+
+
+def variants() -> list[str]:
+    """All names: presets, and methods of nerfstudio in place of theirs; small ones of a kind first."""
+    of_preset = {preset: method for method, preset in METHODS.items()}
+    names = [of_preset.get(name, name) for name in PRESETS if name not in NOT_METHODS]
+    kinds = ["scene", "image", "voxel"]
+    return sorted(names, key=lambda name: (kinds.index(modality(name)), modulation(name).learnable_parameters))
+
+
+def modality(name: str) -> str:
+    """Kind of signal of a variant."""
+    return PRESETS[METHODS.get(name, name)].modality
+
+
+def modulation(name: str) -> ModulationConfig:
+    """What makes a variant's networks."""
+    return PRESETS[METHODS.get(name, name)].modulation
+
+
+def measured(name: str) -> dict[str, float]:
+    """Median seconds of a step of stage 1; MiB that the first takes at most beside weights and data."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    with tempfile.TemporaryDirectory() as scratch:
+        step = (scene_step if modality(name) == "scene" else point_step)(name, Path(scratch))
+        with peak_memory(torch.device("cpu")) as peak:
+            step(0)
+        times = []
+        for number in range(1, STEPS + 1):
+            started = time.perf_counter()
+            step(number)
+            times.append(time.perf_counter() - started)
+    return {"seconds": statistics.median(times), "mib": peak["bytes"] / 2**20}
+
+
+def scene_step(name: str, scratch: Path) -> Callable[[int], Any]:
+    """A step of a method of nerfstudio."""
+    from mnif_nerfstudio import methods
+
+    config: Any = copy.deepcopy(getattr(methods, name.replace("-", "_")).config)
+    config.output_dir, config.experiment_name, config.timestamp, config.vis = scratch, "one", "now", "tensorboard"
+    config.machine.device_type = "cpu"
+    trainer = config.setup()
+    trainer.setup()
+    trainer.pipeline.train()
+    iteration: Callable[[int], Any] = trainer.train_iteration
+    return iteration
+
+
+def point_step(name: str, scratch: Path) -> Callable[[int], Any]:
+    """A step on what is known by values at points."""
+    from lightning_fabric import Fabric
+
+    from mnif_core.data.readers import read_observations
+    from mnif_core.signals.kinds import SIGNALS
+    from mnif_core.training.field_stage import FieldStage
+
+    preset = PRESETS[name]
+    observations = read_observations(SIGNALS[preset.modality].at_resolution(preset.resolution), None)
+    return FieldStage(Fabric(accelerator="cpu", devices=1), preset, observations, None, seed=0).step
+
+
+def reached(name: str) -> str:
+    """What a run of the variant has reached; empty where none was made."""
+    if name not in DEMOS:
+        return OTHERWISE.get(name, "")
+    figures = json.loads((DEMO_FIELDS / DEMOS[name] / "summary.json").read_text())
+    score = next(key for key in figures if key.endswith(", of the run"))
+    what, _, unit = score.removesuffix(", of the run").partition(", ")
+    digits = 1 if unit else 3
+    return f"{what} {figures[score]:.{digits}f}{' ' if unit else ''}{unit}, {SETS[DEMOS[name]]}"
+
+
+def shape(config: Any) -> str:
+    """(L, W, M, H), or what else makes networks."""
+    if isinstance(config, FunctaConfig):
+        return "Functa"
+    if isinstance(config, HypernetworkConfig):
+        return "hypernetwork"
+    latents = f"{config.latent_dim}"
+    if isinstance(config, SpatialMixtureConfig):
+        latents = f"{config.global_dim} + {config.grid}·{config.grid}·{config.corner_dim}"
+    return f"({config.hidden_layers}, {config.width}, {config.num_bases}, {latents})"
+
+
+def table(found: dict[str, dict[str, float]]) -> str:
+    """Markdown; cells of what was measured have a mark."""
+    lines = [
+        "| variant | (L, W, M, H) | learnable | per instance | memory of a step | seconds a step | reaches |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name in variants():
+        config, costs = modulation(name), found.get(name)
+        memory = seconds = ""
+        if costs is not None:
+            memory, seconds = f"{costs['mib'] / 1024:.2f} GB \\*", f"{costs['seconds']:.2g} \\*"
+        result = reached(name)
+        cells = [
+            f"`{name}`",
+            shape(config),
+            f"{config.learnable_parameters / 1e6:.3g} M",
+            f"{config.instance_parameters / 1e3:,.1f} K",
+            memory,
+            seconds,
+            f"{result} \\*" if result else "",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure what is asked for, and print the table."""
+    settings = tyro.cli(Settings, description=__doc__)
+    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for name in settings.measure:
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            found[name] = {key: round(value, 4) for key, value in process.submit(measured, name).result().items()}
+        print(name, found[name], flush=True)
+        RESULTS.write_text(json.dumps(dict(sorted(found.items())), indent=1) + "\n")
+    print(table(found))
+
+
+if __name__ == "__main__":
+    main()
