@@ -39,6 +39,8 @@ class MultiSceneDataManagerConfig(VanillaDataManagerConfig):
     _target: type[Any] = field(default_factory=lambda: MultiSceneDataManager)
     dataparser: AnnotatedDataParserUnion = field(default_factory=SrnDataParserConfig)
     """Where scenes come from; this datamanager reads the SRN layout."""
+    train_num_rays_per_batch: int = 1024
+    """Of nerfstudio's exporters, which show one scene; a step of training takes scenes x views x pixels."""
     scenes_per_step: int = NERF_S.stage_1.batch_size
     """Scenes in one step of stage 1, of all processes together."""
     views_per_scene: int = NERF_S.views_per_scene

@@ -101,7 +101,7 @@ mnif_tiny = _method(
 mnif_mid = _method(
     "mnif-mid",
     MNIF_MID,
-    "mnif between mnif-tiny and the paper's size: an evening on a laptop, or minutes on one consumer GPU.",
+    "mnif between mnif-tiny and the paper's size: an evening on a laptop, minutes on a consumer GPU.",
     vis="viewer+tensorboard",
     steps_per_save=1000,
     steps_per_eval_image=2000,

@@ -1,8 +1,8 @@
-"""The README's table of variants: `python -m tests.benchmarks.variants`, and `--measure NAME ...` to measure some anew.
+"""The table of variants in README and `.github/nerfstudio`: `python -m tests.benchmarks.variants` writes it.
 
-Parameters follow from the presets. Seconds are those of a step of stage 1 on the demo set, on one thread; memory is what
-such a step takes beside weights and data. Each variant is measured in a process of its own; `results/variants.json`
-keeps what was found.
+Parameters follow from the presets. Seconds are those of a step of stage 1 on the demo set, on one thread; memory is
+what such a step takes beside weights and data. Each variant that `--measure` names is measured in a process of its own,
+and kept in `results/variants.json`.
 """
 
 import copy
@@ -29,6 +29,10 @@ from mnif_core.presets import PRESETS
 from mnif_core.saved_run import DEMO_FIELDS
 
 RESULTS = Path(__file__).parent / "results" / "variants.json"
+ROOT = Path(__file__).parents[2]
+PAGES = {ROOT / "README.md": None, ROOT / ".github" / "nerfstudio" / "mnif.md": ["scene"]}
+"""Where the table stands, between two marks; of which modalities. None: of all."""
+MARKS = "<!-- variants -->\n", "<!-- end -->"
 STEPS = 5  # timed, after one that is not
 METHODS = {"mnif": "nerf-s"}  # of nerfstudio, that are not named after their preset
 NOT_METHODS = ("nerf-functa",)
@@ -43,7 +47,7 @@ class Settings:
     """What to measure."""
 
     measure: tuple[str, ...] = ()
-    """Variants to measure; nothing: print the table of what was measured."""
+    """Variants to measure before. Nothing: write the tables of what was measured."""
 
 
 def variants() -> list[str]:
@@ -130,13 +134,21 @@ def shape(config: Any) -> str:
     return f"({config.hidden_layers}, {config.width}, {config.num_bases}, {latents})"
 
 
-def table(found: dict[str, dict[str, float]]) -> str:
+def found_before() -> dict[str, dict[str, float]]:
+    """What was measured so far, by variant."""
+    found: dict[str, dict[str, float]] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    return found
+
+
+def table(found: dict[str, dict[str, float]], modalities: list[str] | None = None) -> str:
     """Markdown; cells of what was measured have a mark."""
     lines = [
         "| variant | (L, W, M, H) | learnable | per instance | memory of a step | seconds a step | reaches |",
         "|---|---|---|---|---|---|---|",
     ]
     for name in variants():
+        if modalities is not None and modality(name) not in modalities:
+            continue
         config, costs = modulation(name), found.get(name)
         memory = seconds = ""
         if costs is not None:
@@ -156,15 +168,19 @@ def table(found: dict[str, dict[str, float]]) -> str:
 
 
 def main() -> None:
-    """Measure what is asked for, and print the table."""
+    """Measure what is asked for, and write the tables."""
     settings = tyro.cli(Settings, description=__doc__)
-    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    found = found_before()
     for name in settings.measure:
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
             found[name] = {key: round(value, 4) for key, value in process.submit(measured, name).result().items()}
         print(name, found[name], flush=True)
         RESULTS.write_text(json.dumps(dict(sorted(found.items())), indent=1) + "\n")
-    print(table(found))
+    for page, modalities in PAGES.items():
+        before, _, rest = page.read_text(encoding="utf-8").partition(MARKS[0])
+        after = rest.partition(MARKS[1])[2]
+        page.write_text("".join([before, MARKS[0], table(found, modalities), "\n", MARKS[1], after]), encoding="utf-8")
+        print(page)
 
 
 if __name__ == "__main__":
