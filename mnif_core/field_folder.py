@@ -20,7 +20,7 @@ from mnif_core.networks.hypernetwork import HypernetworkConfig
 from mnif_core.networks.mixture import MixtureConfig
 from mnif_core.networks.modulation import Modulation, ModulationConfig
 from mnif_core.networks.spatial_mixture import SpatialMixtureConfig
-from mnif_core.prior.kinds import PRIORS, with_kind
+from mnif_core.prior.kinds import PRIORS, with_denoiser, with_kind
 from mnif_core.prior.protocol import Prior
 from mnif_core.signals.kinds import SIGNALS
 from mnif_core.signals.protocol import Signal
@@ -85,6 +85,7 @@ def read_field_folder(folder: Path, device: torch.device | str = "cpu") -> Store
     weights, _ = read_tensors(folder / "model.safetensors", device)
     if settings.version == 1:
         weights = {_renamed(name): value for name, value in weights.items()}
+    weights = with_denoiser(weights, "prior.")
     where = str(folder)
     modulation = built(modulation_config.build, weights, "modulation.", where)
     prior = None if prior_config is None else built(prior_config.build, weights, "prior.", where)

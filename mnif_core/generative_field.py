@@ -5,21 +5,17 @@ Shape letters: s instances, h latent.
 """
 
 import importlib
-import json
-import os
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from mnif_core.errors import ConfigError
 from mnif_core.field_folder import FITTED, FORMAT, VERSION, read_field_folder
+from mnif_core.files.tensor_folder import write_tensor_folder
 from mnif_core.latents.fitter import LatentFitter
 from mnif_core.latents.geometry import bilinear, truncate
 from mnif_core.latents.neighbours import Sampler, sample_between_neighbours
@@ -28,9 +24,10 @@ from mnif_core.networks.kernels.dispatch import Implementation
 from mnif_core.networks.modulation import Modulation
 from mnif_core.open_page import OpenPage
 from mnif_core.prior.guidance import GUIDANCE
-from mnif_core.prior.kinds import to_store
+from mnif_core.prior.kinds import to_store, without_denoiser
 from mnif_core.prior.labels import classes_of, number_of
 from mnif_core.prior.protocol import Prior
+from mnif_core.saved_run import field_folder
 from mnif_core.signals.observations import Observations
 from mnif_core.signals.protocol import Signal
 
@@ -256,10 +253,18 @@ class GenerativeField:
         """
         return self.signal.view(self.instance(latents), camera_to_world, intrinsics, height, width)
 
-    def save(self, folder: Path | str) -> Path:
-        """Write the folder, replacing an older one only when the new one is complete."""
+    def save(self, folder: Path | str, half: bool = False) -> Path:
+        """Write the folder, replacing an older one only when the new one is complete.
+
+        Args:
+            folder: to write.
+            half: a quarter of the size, to show and share and not to train on: numbers of 16 bits, and of diffusion
+                the EMA weights alone.
+
+        Raises:
+            ConfigError: a number that 16 bits cannot hold.
+        """
         folder = Path(folder)
-        folder.parent.mkdir(parents=True, exist_ok=True)
         config = {
             "format": FORMAT,
             "version": VERSION,
@@ -272,40 +277,31 @@ class GenerativeField:
         }
         weights = {f"modulation.{name}": value for name, value in self.modulation.state_dict().items()}
         if self.prior is not None:
-            weights |= {f"prior.{name}": value for name, value in self.prior.state_dict().items()}
+            state = self.prior.state_dict()
+            state = without_denoiser(state) if half else state
+            weights |= {f"prior.{name}": value for name, value in state.items()}
         if self.fitter is not None:
             weights |= {f"fitter.{name}": value for name, value in self.fitter.state_dict().items()}
-        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
-            save_file(
-                {name: value.contiguous().cpu() for name, value in weights.items()}, scratch / "model.safetensors"
-            )
-            save_file({"latents": self.latents.contiguous().cpu()}, scratch / "latents.safetensors")
-            (scratch / "config.json").write_text(json.dumps(config, indent=1))
-            if (folder / FITTED).is_dir():
-                shutil.copytree(folder / FITTED, scratch / FITTED)
-            scratch.chmod(0o755)
-            if folder.exists():
-                old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-                os.replace(folder, old)
-                os.replace(scratch, folder)
-                shutil.rmtree(old)
-            else:
-                os.replace(scratch, folder)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+        files = {"model.safetensors": weights, "latents.safetensors": {"latents": self.latents}}
+        write_tensor_folder(folder, config, files, half, kept=FITTED)
         return folder
 
     @classmethod
     def load(
         cls, folder: Path | str, device: torch.device | str = "cpu", implementation: Implementation = "auto"
     ) -> "GenerativeField":
-        """Read a folder that `save` wrote; `implementation` evaluates its networks (see `kernels.dispatch`).
+        """Read a folder that `save` wrote.
+
+        Args:
+            folder: a run's, the field folder in it, or a demo field's name: `demo:cars`, `demo:clothes`, `demo:solids`.
+            device: where to.
+            implementation: what evaluates the networks (see `kernels.dispatch`).
 
         Raises:
             CheckpointError: no such folder, a file missing or damaged, or weights that do not fit the configuration.
+            ConfigError: no such demo field.
         """
-        stored = read_field_folder(Path(folder), device)
+        stored = read_field_folder(field_folder(folder), device)
         stored.modulation.implementation = implementation
         return cls(*stored)
 

@@ -1,18 +1,18 @@
-"""Named configurations: the paper's five, the small ones of its tables, its rivals', and tiny ones for two CPU cores.
+"""Named configurations: the paper's five, the small ones of its tables, its rivals', tiny ones and ones between.
 
 The paper's columns of parameters do not all follow from its (L, W, M, H): image S has 5.93 M learnable and 17.0 K
 instance parameters (Table 1 says 4.6 M and 17.2 K), voxel S 5.13 M (Table 2 says 4.6 M). 4.6 M and 17.2 K are NeRF S.
 Functa's image row mixes two networks: 3.3 M and 8.602 GMACs have 8 hidden layers, 2,629.6 K an instance have 10.
 GEM's 3.299 GMACs are three hidden layers of 512, but a SIREN with its 921.3 K weights has three of 553 (3.77 GMACs).
-The tiny mixtures' rates follow from their shape: see `learning_rates`. The paper's presets have the paper's.
+The tiny ones take minutes on two CPU cores, the middle ones an evening there, or minutes on one consumer GPU. The rates
+of both follow from their shape: see `learning_rates`. The paper's presets have the paper's.
 The spatial presets (`spatial_mixture`) are for diverse pictures, thousands of several classes: with as many latent
 numbers what differs from place to place comes out sharper. Of one class, and of few instances, the plain ones have the
 smaller latent for a prior to learn: 320 numbers for 706 solids gave better reconstructions, but broken samples.
-`ns-train mnif` trains nerf-s, `ns-train mnif-tiny` the preset of its name: every option starts at the preset's value.
+`ns-train mnif` trains nerf-s, `mnif-tiny` and `mnif-mid` the presets of their names: options start at their values.
 """
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 from mnif_core.errors import ConfigError
 from mnif_core.latents.inner_loop import FittingConfig
@@ -21,8 +21,8 @@ from mnif_core.networks.hypernetwork import HypernetworkConfig
 from mnif_core.networks.mixture import CoefficientPolicy, MixtureConfig
 from mnif_core.networks.modulation import ModulationConfig
 from mnif_core.networks.spatial_mixture import SpatialMixtureConfig
+from mnif_core.preset_config import Preset, ScenePreset, StageConfig
 from mnif_core.prior.latent_prior import PriorConfig
-from mnif_core.prior.protocol import PriorChoice
 from mnif_core.signals.kinds import SIGNALS
 from mnif_core.signals.scenes import SceneSignal
 
@@ -30,74 +30,6 @@ DIMENSIONS: dict[str, tuple[int, int]] = {
     kind: (signal.in_dim, signal.at_resolution(64).out_dim) for kind, signal in SIGNALS.items()
 }
 """Of each kind of signal: coordinates of a point, d, and values, k."""
-
-
-@dataclass(frozen=True)
-class StageConfig:
-    """One stage of training: Adam, cosine annealing of the rate to zero over the stage."""
-
-    length: int
-    """How long, in `unit`."""
-    unit: Literal["epochs", "steps"] = "epochs"
-    """Passes over the training instances, or steps."""
-    batch_size: int = 32
-    """Instances in a step, over all processes."""
-    rate: float | None = 1e-4
-    """Learning rate at the start; none, for a mixture in stage 1, lets it follow from the shape: `learning_rates`."""
-    warmup_steps: int = 0
-    """Steps of linear warm-up; the paper has none."""
-    clip_norm: float | None = None
-    """Largest norm of the gradient of all weights together. None: no bound, as in the paper."""
-
-    def steps(self, instances: int) -> int:
-        """Steps in the stage, for a number of training instances."""
-        return self.length * -(-instances // self.batch_size) if self.unit == "epochs" else self.length
-
-
-@dataclass(frozen=True)
-class Preset:
-    """Everything that decides a run, but for data and seed."""
-
-    modality: str
-    """Kind of signal."""
-    modulation: ModulationConfig
-    fitting: FittingConfig
-    stage_1: StageConfig
-    prior: PriorConfig
-    stage_2: StageConfig
-    resolution: int = 64
-    """Side of an image in pixels, of a grid in cells, of a view in pixels."""
-    points: int | None = None
-    """Points of an instance in a step of stage 1, drawn anew. None: all."""
-    latent_rate: float = 1e-4
-    """Learning rate of the latent table (auto-decoding); of large mixtures without a rate in stage 1, the largest."""
-    orthogonality: float = 0.0
-    """Weight of the penalty on bases that are alike, in stage 1 (suggested in Sec. 5.3, off in the paper)."""
-    validation_share: float = 0.0
-    """Share of the instances held out, to choose the best weights of each stage by; 0 trains on all."""
-    prior_kind: PriorChoice = "diffusion"
-    """What samples are drawn from; `auto`: the kind that held-out latents choose. The paper's is diffusion."""
-
-
-@dataclass(frozen=True)
-class ScenePreset(Preset):
-    """A preset of scenes, which are known by posed views. An instance's points are the samples on rays of its pixels.
-
-    The defaults are the paper's.
-    """
-
-    views_per_scene: int = 32
-    """Views of a scene in a step of stage 1, drawn anew."""
-    pixels_per_view: int = 512
-    """Pixels of each of them, drawn anew."""
-    foreground_share: float = 0.0
-    """Share of those pixels in [0, 1] that is drawn from what is not background."""
-    box: bool = False
-    """Whether rays are drawn and sampled only in the box that holds all scenes."""
-    held_out_views: int = 1
-    """Views of every scene that are kept from training."""
-    signal: SceneSignal = SceneSignal()
-    """Where samples lie on a ray, and what gives density; size and camera follow from the data."""
 
 
 def _mixture(
@@ -200,6 +132,34 @@ MNIF_TINY = ScenePreset(
     prior_kind="auto",
     signal=SceneSignal(samples_per_ray=24, density="softplus"),
 )
+# Between tiny and the paper's: twice the bases, a layer more, longer. Latents grow less, since what a prior learns well
+# is small; priors are wider, since there is time to train them
+MNIF_MID = replace(
+    MNIF_TINY,
+    modulation=_mixture("scene", (4, 64, 128, 64), w0=10.0),
+    stage_1=replace(MNIF_TINY.stage_1, length=20_000, warmup_steps=200),
+    prior=PriorConfig(64, width=1024, ema_decay=0.999),
+    stage_2=StageConfig(5000, "steps", batch_size=64, rate=5e-4),
+    views_per_scene=32,
+    signal=replace(MNIF_TINY.signal, samples_per_ray=32),
+)
+IMAGE_MID = replace(
+    IMAGE_TINY,
+    modulation=_mixture("image", (3, 64, 128, 128)),
+    stage_1=replace(IMAGE_TINY.stage_1, length=20_000, warmup_steps=200),
+    prior=PriorConfig(128, width=1024, ema_decay=0.999),
+    stage_2=StageConfig(5000, "steps", batch_size=64, rate=5e-4),
+    resolution=64,
+    points=1024,
+)
+VOXEL_MID = replace(
+    VOXEL_TINY,
+    modulation=_mixture("voxel", (3, 64, 128, 64), w0=10.0),
+    stage_1=replace(VOXEL_TINY.stage_1, length=30_000, warmup_steps=200),
+    prior=PriorConfig(64, width=1024, ema_decay=0.999),
+    stage_2=StageConfig(5000, "steps", batch_size=64, rate=5e-4),
+    points=512,
+)
 # Many pictures with few pixels each; 64 global numbers, and 8 for each of 4 x 4 corners. With 8 x 8 x 4 pictures of ten
 # classes are told apart a little better, but steps take a third longer, and PSNR and samples are worse
 IMAGE_SPATIAL = replace(
@@ -243,7 +203,9 @@ PRESETS: dict[str, Preset] = {
         resolution=128,
     ),
     "mnif-tiny": MNIF_TINY,
+    "mnif-mid": MNIF_MID,
     "image-tiny": IMAGE_TINY,
+    "image-mid": IMAGE_MID,
     # as many learnable parameters as image-tiny (0.57 M). An inner step of 0.01 does nothing to Functa's first loss,
     # 0.5 lowers it most; a hypernetwork that starts at SIREN's own scale falls to the mean image at every rate tried
     "image-tiny-functa": replace(
@@ -258,6 +220,7 @@ PRESETS: dict[str, Preset] = {
         stage_1=replace(IMAGE_TINY.stage_1, rate=3e-4),
     ),
     "voxel-tiny": VOXEL_TINY,
+    "voxel-mid": VOXEL_MID,
     "voxel-tiny-functa": replace(
         VOXEL_TINY,
         modulation=FunctaConfig(3, 1, 4, 340, 64, w0=10.0),

@@ -41,6 +41,8 @@ class MultiSceneDataManagerConfig(VanillaDataManagerConfig):
     _target: type[Any] = field(default_factory=lambda: MultiSceneDataManager)
     dataparser: AnnotatedDataParserUnion = field(default_factory=SrnDataParserConfig)
     """Where scenes come from; this datamanager reads the SRN layout."""
+    train_num_rays_per_batch: int = 1024
+    """Of nerfstudio's exporters, which show one scene; a step of training takes scenes x views x pixels."""
     scenes_per_step: int = NERF_S.stage_1.batch_size
     """Scenes in one step of stage 1, of all processes together."""
     views_per_scene: int = NERF_S.views_per_scene
@@ -151,7 +153,7 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
         # where rays are sampled; none: between the planes
         self.box = None if found is None else grown(found, MARGIN * longest_side(found))
         self.exclude_batch_keys_from_device: list[str] = []
-        shown = selection_from_environment()
+        shown = selection_from_environment(self.store.scene_names)
         self.display(shown.scene if shown.source == "train" else 0)
         DataManager.__init__(self)
 

@@ -1,4 +1,4 @@
-"""The methods that `ns-train` offers: `mnif`, the paper's SRN Cars configuration, and `mnif-tiny` for two CPU cores."""
+"""The methods of `ns-train`: `mnif`, the paper's SRN Cars; `mnif-tiny` for two CPU cores; `mnif-mid` between them."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from nerfstudio.engine.optimizers import AdamOptimizerConfig
 from nerfstudio.plugins.types import MethodSpecification
 
 from mnif_core.latents.inner_loop import RowAdam
-from mnif_core.presets import MNIF_TINY, NERF_S, ScenePreset
+from mnif_core.presets import MNIF_MID, MNIF_TINY, NERF_S, ScenePreset
 from mnif_nerfstudio.datamanager import MultiSceneDataManagerConfig
 from mnif_nerfstudio.model import MnifModelConfig
 from mnif_nerfstudio.optimizers import FusedAdamConfig, MixtureAdamConfig
@@ -98,4 +98,14 @@ mnif_tiny = _method(
     steps_per_eval_image=1000,
     logging=LoggingConfig(steps_per_log=50, profiler="none"),
     viewer=ViewerConfig(num_rays_per_chunk=1 << 12),
+)
+mnif_mid = _method(
+    "mnif-mid",
+    MNIF_MID,
+    "mnif between mnif-tiny and the paper's size: an evening on a laptop, minutes on a consumer GPU.",
+    vis="viewer+tensorboard",
+    steps_per_save=1000,
+    steps_per_eval_image=2000,
+    logging=LoggingConfig(steps_per_log=100, profiler="none"),
+    viewer=ViewerConfig(num_rays_per_chunk=1 << 13),
 )

@@ -68,8 +68,7 @@ class MnifModelConfig(ModelConfig):
     density: Literal["elu", "softplus"] = PAPER["density"]
     """Density activation: the paper's `elu`, or `softplus`, which forms surfaces in fewer steps."""
     prior_kind: PriorChoice = PAPER["prior_kind"]
-    """What samples are drawn from: diffusion (paper), a mixture of Gaussians, a smoothed bootstrap, or auto, the one
-    that held-out latents choose at the end of stage 2."""
+    """What samples are drawn from: diffusion (paper), another kind, or auto: held-out latents choose."""
     prior_width: int = PAPER["prior_width"]
     """Channels of the prior's residual MLP."""
     prior_blocks: int = PAPER["prior_blocks"]
@@ -83,12 +82,13 @@ class MnifModelConfig(ModelConfig):
     prior_ema_decay: float = PAPER["prior_ema_decay"]
     """Decay of the EMA of the prior's weights, which sampling uses."""
     implementation: Implementation = "auto"
-    """What evaluates the networks: plain torch, fused Triton kernels, or tiny-cuda-nn (for rendering; training as with
-    auto); auto takes what is fastest."""
+    """Plain torch, fused Triton kernels, or tiny-cuda-nn (trains as with auto); auto takes what is fastest."""
     eval_num_rays_per_chunk: int = 4096
     """Rays rendered at once outside training."""
     enable_collider: bool = False
     """Unused: near and far follow the camera's distance."""
+    loss_coefficients: dict[str, float] = field(default_factory=dict)
+    """Unused: each stage has one loss."""
 
 
 class MnifModel(Model):

@@ -1,5 +1,6 @@
 """Both stages of one run: fit bases and latents, then learn the prior over the latents."""
 
+import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +32,7 @@ from mnif_nerfstudio.prior_batch import PriorBatch
 from mnif_nerfstudio.prior_selection import PriorSelection
 from mnif_nerfstudio.ray_losses import RayLosses
 from mnif_nerfstudio.shares import Share
-from mnif_nerfstudio.shown_scene import selection_from_environment
+from mnif_nerfstudio.shown_scene import VARIABLE, selection_from_environment
 from mnif_nerfstudio.space import space_of, with_space
 from mnif_nerfstudio.state_check import check_state
 from mnif_nerfstudio.viewer_panel import ViewerPanel
@@ -115,7 +116,7 @@ class MnifPipeline(VanillaPipeline):
             dist.barrier(device_ids=ids)
         moved = folder_with("field")
         self.mnif.field_folder = config.field_folder if moved is None else moved / "field"
-        selection = selection_from_environment()
+        selection = selection_from_environment(self.mnif.scene_names)
         if selection.source == "fitted":
             self.mnif.shown = selection  # fitted to weights that are loaded later, and shown then
         else:
@@ -273,3 +274,6 @@ class MnifPipeline(VanillaPipeline):
         self.selection.load(state.get("chosen_prior"))
         self.mnif.fit_updates += 1
         self.mnif.show(self.mnif.shown)
+        if os.environ.get(VARIABLE):
+            prior = self.mnif.generative_field().prior
+            tell(f"{VARIABLE}: {self.mnif.shown.describe(self.mnif.scene_names, prior=prior)}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 import torch.distributed as dist
@@ -16,6 +16,7 @@ from nerfstudio.engine.optimizers import Optimizers
 from nerfstudio.engine.trainer import Trainer, TrainerConfig
 from nerfstudio.utils import comms
 from nerfstudio.utils.decorators import check_main_thread
+from tyro.conf import Suppress
 
 from mnif_core.errors import CheckpointError, MnifError, TrainingError, printable
 from mnif_core.files.atomic import writing
@@ -38,7 +39,8 @@ class MnifTrainerConfig(TrainerConfig):
     """A run of both stages; `--max-num-iterations` caps the absolute step, also after a resume."""
 
     _target: type[Any] = field(default_factory=lambda: MnifTrainer)
-    shared_by: MachineConfig | None = field(default=None, init=False, repr=False)
+    shared_by: Annotated[MachineConfig | None, Suppress] = field(default=None, init=False, repr=False)
+    """Processes on CPUs that share a step, once the run has moved them here from `machine`; no option."""
     max_num_iterations: int = 10**9
     """Absolute step at which to stop, if that is before the end of stage 2."""
 

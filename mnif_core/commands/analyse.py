@@ -8,6 +8,7 @@ from tyro.conf import OmitArgPrefixes, Positional
 from mnif_core.commands.field import FieldCommand, chosen_device, load_field
 from mnif_core.commands.tables import print_efficiency, print_figures
 from mnif_core.evaluation.evaluation_config import EvaluationConfig
+from mnif_core.saved_run import output_folder
 from mnif_core.training.config import Device
 
 
@@ -21,7 +22,7 @@ class Evaluate:
     """
 
     run: Positional[Path]
-    """A run's folder, or the field folder in it."""
+    """A run's folder, the field folder in it, or a demo field: demo:cars, demo:clothes, demo:solids."""
     data: Path | None = None
     """The data that the run was trained on. None: the demo set. Labels are those of a labels.csv in the
     folder or beside the file (columns name and label), of "label", "labels" or "y" in an .npz, or of sub-folders."""
@@ -31,7 +32,7 @@ class Evaluate:
     """Weights of the Inception network that FID is defined with. None: a network whose weights are installed, and
     whose scores are not FID."""
     output: Path | None = None
-    """Folder to write to. None: the run's."""
+    """Folder to write to. None: the run's, of a demo field outputs/demo-fields."""
     skip_bad: bool = False
     """Leave unreadable files out, as in training."""
     device: Device = "auto"
@@ -47,7 +48,7 @@ class Evaluate:
         from mnif_core.evaluation.subjects import read_subject
 
         run = load_field(self.run, self.device)
-        device, folder = run.device, self.output or self.run
+        device, folder = run.device, self.output or output_folder(self.run)
         extractor = offline_extractor(device) if self.inception is None else inception_extractor(self.inception, device)
         subject = read_subject(run, self.data, self.test_data, self.settings, extractor, self.skip_bad)
         found = evaluate(subject, extractor, self.settings, folder)
@@ -70,7 +71,7 @@ class Bases(FieldCommand):
         """Do it."""
         from mnif_core.commands.basis_picture import bases
 
-        bases(self.load(), self.output or self.run / "bases.png")
+        bases(self.load(), self.output or self.folder / "bases.png")
 
 
 @dataclass
@@ -78,7 +79,7 @@ class Efficiency:
     """Parameters, multiply-adds, latency and memory of all presets and of any runs, beside the paper's columns."""
 
     runs: Positional[tuple[Path, ...]] = ()
-    """Runs to measure too."""
+    """Runs to measure too, or demo fields such as demo:cars."""
     output: Path | None = None
     """JSON to write. None: the table alone."""
     device: Device = "auto"

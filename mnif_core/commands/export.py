@@ -8,6 +8,7 @@ from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from mnif_core.commands.field import load_field
 from mnif_core.export.turntable import Turntable
+from mnif_core.saved_run import run_folder
 from mnif_core.training.config import Device
 
 
@@ -21,12 +22,12 @@ class Export:
     """
 
     run: Annotated[Path, Positional, arg(metavar="RUN")]
-    """A run's folder, or the field folder in it."""
+    """A run's folder, the field folder in it, or a demo field: demo:cars, demo:clothes, demo:solids."""
     output: Annotated[Path, Positional, arg(metavar="OUTPUT")]
     """File or folder to write; a file takes the place of an older one."""
     instance: str | None = None
-    """sample:7 (seed), sample:7:chair (of a label), train:3 or train:<name>, or between:3,9,0.5 (two of
-    training and the mix). None: sample:0."""
+    """sample:7 (seed), sample:7:chair (of a label), train:3 or between:3,9,0.5 (two of training and the mix); those of
+    training also by name, or by a part that only one name has. None: sample:0."""
     resolution: int | None = None
     """Cells along each side of the cube that is searched for the surface. None: 128."""
     up: Literal["y", "z"] = "z"
@@ -37,6 +38,8 @@ class Export:
     """Paint a texture of so many texels a side onto a mesh of a scene, in place of a colour at each vertex."""
     points: int | None = None
     """Write a cloud of so many points."""
+    half: bool = False
+    """A folder of a quarter of the size, to show and not to train on: numbers of 16 bits, EMA weights alone."""
     turntable: Annotated[Turntable, OmitArgPrefixes] = field(default_factory=Turntable)
     device: Device = "auto"
     """Where to compute."""
@@ -52,7 +55,7 @@ class Export:
             require_writable(self.output, self.points, self.faces, self.texture)
         saved = load_field(self.run, self.device)
         if not self.output.suffix:
-            write_model_folder(saved, self.output, self.run)
+            write_model_folder(saved, self.output, run_folder(self.run), self.half)
         elif self.output.suffix.lower() == ".npz" and self.instance is None:
             write_latents(saved.names, saved.latents, self.output)
         else:
@@ -60,7 +63,7 @@ class Export:
             source, _, name = text.partition(":")
             if source == "train" and name in saved.names:
                 text = f"train:{saved.names.index(name)}"
-            latent = latent_of(saved, Selection.parse(text))[0]
+            latent = latent_of(saved, Selection.parse(text, saved.names))[0]
             export_instance(
                 saved,
                 latent,

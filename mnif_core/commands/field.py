@@ -8,6 +8,7 @@ from tyro.conf import Positional
 
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.kernels.dispatch import Implementation
+from mnif_core.saved_run import output_folder
 from mnif_core.training.config import Device
 
 
@@ -16,14 +17,9 @@ def chosen_device(device: Device) -> torch.device:
     return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
 
 
-def field_folder(run: Path) -> Path:
-    """The field folder in a run's folder, or the folder itself."""
-    return run / "field" if (run / "field").is_dir() else run
-
-
 def load_field(run: Path, device: Device, implementation: Implementation = "auto") -> GenerativeField:
-    """The field of a run's folder, or of the field folder itself."""
-    return GenerativeField.load(field_folder(run), chosen_device(device), implementation)
+    """The field that `run` names: see `saved_run`."""
+    return GenerativeField.load(run, chosen_device(device), implementation)
 
 
 @dataclass
@@ -31,9 +27,9 @@ class FieldCommand:
     """What every command on a saved field takes."""
 
     run: Positional[Path]
-    """A run's folder, or the field folder in it."""
+    """A run's folder, the field folder in it, or a demo field: demo:cars, demo:clothes, demo:solids."""
     output: Path | None = None
-    """PNG to write. None: a name in the run's folder."""
+    """PNG to write. None: a name in the run's folder, of a demo field in outputs/demo-fields."""
     device: Device = "auto"
     """Where to compute."""
     implementation: Implementation = "auto"
@@ -42,3 +38,8 @@ class FieldCommand:
     def load(self) -> GenerativeField:
         """The saved field."""
         return load_field(self.run, self.device, self.implementation)
+
+    @property
+    def folder(self) -> Path:
+        """Where output goes, unless told otherwise."""
+        return output_folder(self.run)

@@ -7,7 +7,8 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from mnif_core.commands.field import FieldCommand, field_folder
+from mnif_core.commands.field import FieldCommand
+from mnif_core.saved_run import fitted_folder
 
 
 @dataclass
@@ -55,7 +56,7 @@ class FitScene(FieldCommand):
             study_pictures,
         )
 
-        field, folder = self.load(), field_folder(self.run)
+        field, folder = self.load(), fitted_folder(self.run)
         reading = CameraReading.of(self.axes, self.normalise, signal_of_scenes(field).camera_distance)
         objects = [read_posed_views(path, reading).scaled(self.scale) for path in self.images]
         names = scene_names(folder, objects, self.name, self.replace)
@@ -64,7 +65,7 @@ class FitScene(FieldCommand):
         Console().print(self._table(len(results), mean_scores(results)))
         rows = study_pictures(results)
         sheet = arrange([picture for row in rows for picture in row], len(rows[0]))
-        path = save_png(sheet, self.output or self.run / "fitted.png")
+        path = save_png(sheet, self.output or self.folder / "fitted.png")
         print(f"views, fits and nearest training scenes on {path}", flush=True)
         for name, each in zip(names, results, strict=True):
             scene = stored_scene(name, each[-1].scene, own_weights=bool(self.weight_steps))

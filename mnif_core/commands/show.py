@@ -38,7 +38,7 @@ class Sample(FieldCommand):
         latents = field.sample_latents(
             self.count, self.seed, self.sampler, self.steps, self.truncation, self.label, self.guidance
         )
-        output = self.output or self.run / f"samples-seed-{self.seed}{file_part(self.label or '')}.png"
+        output = self.output or self.folder / f"samples-seed-{self.seed}{file_part(self.label or '')}.png"
         write_instances(field, latents, output, columns=8, resolution=self.resolution)
 
 
@@ -63,7 +63,7 @@ class Interpolate(FieldCommand):
         from mnif_core.sheets import save_png
 
         field, size = self.load(), self.size
-        output = self.output or self.run / "interpolation.png"
+        output = self.output or self.folder / "interpolation.png"
         latents = field.bilinear(corner_numbers(field.names, self.corners), size)
         if self.views == 1:
             write_instances(field, latents, output, size, self.resolution, corners_of(size))
@@ -89,5 +89,5 @@ class Reconstruct(FieldCommand):
         from mnif_core.unseen.reconstruction import PAIRS_PER_ROW, reconstruct
 
         found = reconstruct(self.load(), self.data, self.count, self.skip_bad)
-        sheet = save_png(arrange(found.pictures, 2 * PAIRS_PER_ROW), self.output or self.run / "reconstruction.png")
+        sheet = save_png(arrange(found.pictures, 2 * PAIRS_PER_ROW), self.output or self.folder / "reconstruction.png")
         print(f"{found.score_name} of {len(found.scores)} instances {found.mean} | {sheet}", flush=True)

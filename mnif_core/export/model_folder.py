@@ -63,7 +63,7 @@ COMMANDS = {"voxel": "mnif export {0} solid.glb", "scene": "mnif export {0} scen
 ANY_COMMAND = "mnif export {0} latents.npz"
 
 
-def write_model_folder(field: GenerativeField, folder: Path, run: Path | None = None) -> None:
+def write_model_folder(field: GenerativeField, folder: Path, run: Path | None = None, half: bool = False) -> None:
     """Write the field's own files with a card (`README.md`) that has its picture, its figures and how to load it.
 
     `GenerativeField.load` reads the folder.
@@ -72,14 +72,15 @@ def write_model_folder(field: GenerativeField, folder: Path, run: Path | None = 
         field: to share.
         folder: must not exist, or be empty.
         run: the folder of the run that trained it, whose sheet and `summary.json` go onto the card.
+        half: see `GenerativeField.save`.
 
     Raises:
         OutputError: the place cannot be written to, or holds something.
     """
     with whole_folder(folder) as scratch:
-        field.save(scratch)
+        field.save(scratch, half)
         alt = _picture(field, run, scratch / PICTURE)
-        (scratch / "README.md").write_text(_card(field, folder.resolve().name, alt, _figures(run)))
+        (scratch / "README.md").write_text(_card(field, folder.resolve().name, alt, _figures(run), half))
 
 
 def _picture(field: GenerativeField, run: Path | None, path: Path) -> str:
@@ -104,9 +105,10 @@ def _figures(run: Path | None) -> dict[str, Any]:
     return {name: value for name, value in items if isinstance(value, (int, float))}
 
 
-def _card(field: GenerativeField, name: str, alt: str, figures: dict[str, Any]) -> str:
+def _card(field: GenerativeField, name: str, alt: str, figures: dict[str, Any], half: bool) -> str:
     kind, sampled = field.signal.kind, field.prior is not None
-    said = facts(field) | {name.replace("_", " "): f"{value:.4g}" for name, value in figures.items()}
+    said = facts(field) | ({"kept as": "numbers of 16 bits"} if half else {})
+    said |= {name.replace("_", " "): f"{value:.4g}" for name, value in figures.items()}
     commands = ["mnif sample {0} --count 16 --seed 1"] if sampled else []
     commands.append(COMMANDS.get(kind, ANY_COMMAND))
     return CARD.format(

@@ -1,7 +1,9 @@
-"""The kinds of prior by name, and how an artefact keeps their settings."""
+"""The kinds of prior by name, and how an artefact keeps their settings and weights."""
 
 from dataclasses import asdict
 from typing import Any
+
+from torch import Tensor
 
 from mnif_core.prior.bootstrap import BootstrapConfig
 from mnif_core.prior.gaussian_mixture import GaussianMixtureConfig
@@ -24,3 +26,24 @@ def to_store(settings: PriorSettings) -> dict[str, Any]:
     if not settings.classes:
         del fields["classes"]
     return fields if isinstance(settings, PriorConfig) else {"kind": settings.kind, **fields}
+
+
+DENOISER, AVERAGED = "denoiser.", "averaged."
+
+
+def without_denoiser(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of a prior that sampling needs: of diffusion the EMA, not what training moves."""
+    return {name: value for name, value in weights.items() if not name.startswith(DENOISER)}
+
+
+def with_denoiser(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """All weights of a prior whose names begin with `prefix`: a denoiser that was left out is its EMA."""
+    if any(name.startswith(prefix + DENOISER) for name in weights):
+        return weights
+    averaged = prefix + AVERAGED
+    copies = {
+        prefix + DENOISER + name.removeprefix(averaged): value.clone()
+        for name, value in weights.items()
+        if name.startswith(averaged)
+    }
+    return weights | copies

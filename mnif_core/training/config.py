@@ -64,10 +64,10 @@ class ImageConfig(PresetConfig):
     """How images are learned."""
 
     preset: str = "image-tiny"
-    """image-tiny, image-s, image-l, image-table-4, image-table-5, image-table-6; for thousands of pictures of several
-    classes image-spatial, image-spatial-s, image-spatial-l, whose latents have a grid, sharper in parts (of one class,
-    or a few hundred pictures, the others leave a prior less to learn); of other modulations image-functa, image-gem,
-    image-tiny-functa, image-tiny-hypernetwork."""
+    """image-tiny, image-mid, image-s, image-l, image-table-4, image-table-5, image-table-6; for thousands of pictures
+    of several classes image-spatial, image-spatial-s, image-spatial-l, whose latents have a grid, sharper in parts (of
+    one class, or a few hundred pictures, the others leave a prior less to learn); of other modulations image-functa,
+    image-gem, image-tiny-functa, image-tiny-hypernetwork."""
     background: str = "white"
     """Colour that transparent pixels are laid over: white, black, or one like #808080; kept with the field."""
 
@@ -77,6 +77,6 @@ class VoxelConfig(PresetConfig):
     """How solids are learned."""
 
     preset: str = "voxel-tiny"
-    """voxel-tiny, voxel-s, voxel-l; of other modulations voxel-tiny-functa, voxel-tiny-hypernetwork."""
+    """voxel-tiny, voxel-mid, voxel-s, voxel-l; of other modulations voxel-tiny-functa, voxel-tiny-hypernetwork."""
     fill: Literal["solid", "enclosed"] = "solid"
     """What open meshes become: what rays from six sides find inside, or only what their cells enclose."""

@@ -8,6 +8,7 @@ import viser
 
 from mnif_core.generative_field import GenerativeField
 from mnif_core.viewing.buttons import add_buttons
+from mnif_core.viewing.named_instances import menu_of
 from mnif_core.viewing.selection import DIRECTIONS, SAMPLERS, Selection, Source
 
 SPREAD = 3.0  # standard deviations along a principal direction that a slider spans to either side
@@ -15,6 +16,7 @@ UNTRAINED_PRIOR_STEPS = 1000  # reverse steps that the slider goes up to before 
 GUIDANCE_MOST = 8.0  # that the slider goes up to
 ANY = "(any)"  # of the menu of labels
 CORNERS = ("Top left", "Top right", "Bottom left", "Bottom right")
+LONGEST_MENU = 3000  # names, beyond which a browser takes seconds to open one: the sliders remain
 
 Key = TypeVar("Key", bound=str)
 
@@ -50,7 +52,7 @@ class Controls:
         }
         self._add_source(noun, selection)
         self._add_fitted(noun, fitted, selection)
-        self._add_scenes(noun, len(field.latents), selection)
+        self._add_scenes(noun, field, selection)
         most = field.prior.reverse_steps if field.prior else None
         self._add_sampling(most or UNTRAINED_PRIOR_STEPS, selection)
         self._classes = field.classes
@@ -78,12 +80,15 @@ class Controls:
         )
         self.fitted.on_update(self._report)
 
-    def _add_scenes(self, noun: str, count: int, selection: Selection) -> None:
+    def _add_scenes(self, noun: str, field: GenerativeField, selection: Selection) -> None:
+        count = len(field.latents)
         last, alone = max(count - 1, 1), count == 1
         name, why = noun.capitalize(), f"; there is only one training {noun}" if alone else ""
         scene, other = min(selection.scene, last), min(selection.other, last)
         self.scene = self._slider(name, scene, 0, last, 1, f"Number of the training {noun}{why}", disabled=alone)
+        self.scene_menu = self._menu(f"{name} by name", self.scene, field.names)
         self.other = self._slider(f"Second {noun}", other, 0, last, 1, f"Training {noun} at mix 1{why}", disabled=alone)
+        self.other_menu = self._menu(f"Second {noun} by name", self.other, field.names)
         self.mix = self._slider("Mix", selection.mix, 0.0, 1.0, 0.01, f"0 is the first {noun}, 1 the second")
         self.corners = [
             self._number(
@@ -239,8 +244,8 @@ class Controls:
         chosen = key_of(self.source.value, self.sources)
         sources: list[tuple[Sequence[Any], tuple[Source, ...]]] = [
             ([self.fitted], ("fitted",)),
-            ([self.scene], ("train", "between")),
-            ([self.other, self.mix], ("between",)),
+            ([self.scene, *self.scene_menu], ("train", "between")),
+            ([self.other, *self.other_menu, self.mix], ("between",)),
             ([*self.corners, self.across, self.down], ("corners",)),
             ([self.seed, self.sampler, self.steps, self.truncation, *self.labels], ("sample",)),
         ]
@@ -259,6 +264,29 @@ class Controls:
         number = self._gui.add_number(name, value, min=0, max=highest, step=1, hint=hint)
         number.on_update(self._report)
         return number
+
+    def _menu(
+        self, name: str, slider: viser.GuiInputHandle[int], names: Sequence[str]
+    ) -> "list[viser.GuiDropdownHandle[str]]":
+        """A menu of `names` in step with the slider of their numbers; none of too many, or where there is no choice."""
+        if not 1 < len(names) <= LONGEST_MENU:
+            return []
+        labels = menu_of(names)
+        menu = self._gui.add_dropdown(name, labels, labels[int(slider.value)], hint="Choose by name; type to search")
+
+        def slid(_: object) -> None:
+            if menu.value != labels[int(slider.value)]:
+                menu.value = labels[int(slider.value)]
+            self.changed()
+
+        def chosen(event: viser.GuiEvent[Any]) -> None:
+            # where it only follows the slider there is no client: an older number must not come back
+            if event.client_id is not None:
+                slider.value = labels.index(menu.value)
+
+        slider.on_update(slid)
+        menu.on_update(chosen)
+        return [menu]
 
     def _report(self, _: object) -> None:
         self.changed()

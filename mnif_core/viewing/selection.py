@@ -18,6 +18,7 @@ from mnif_core.prior.guidance import GUIDANCE
 from mnif_core.prior.labels import number_of
 from mnif_core.prior.protocol import Prior
 from mnif_core.unseen.saved_scenes import SavedScene
+from mnif_core.viewing.named_instances import instance_number
 
 Source = Literal["train", "fitted", "sample", "between", "corners"]
 SAMPLERS: dict[Sampler, str] = {"dpm++": "DPM-Solver++", "ddim": "DDIM", "ddpm": "DDPM", "neighbours": "Neighbours"}
@@ -26,7 +27,8 @@ Fitted = Mapping[str, SavedScene]
 NONE_FITTED: Fitted = MappingProxyType({})
 DIRECTIONS = 6  # principal directions that can be steered
 FORMS = (
-    "train:3 (training scene), sample:7 (seed), sample:7:chair (of a label), between:3,9,0.5 (two scenes and the mix), "
+    "train:3 (training scene, or a part of its name), sample:7 (seed), sample:7:chair (of a label), "
+    "between:3,9,0.5 (two scenes and the mix), "
     "corners:0,1,2,3,0.5,0.5 (four scenes, across, down) or fitted:chair (by mnif fit-scene)"
 )
 
@@ -89,16 +91,20 @@ class Selection:
             )
 
     @classmethod
-    def parse(cls, text: str) -> "Selection":
+    def parse(cls, text: str, names: Sequence[str] = ()) -> "Selection":
         """Read one of the forms in `FORMS`.
 
+        Args:
+            text: to read.
+            names: of the training instances, by which they can be told too, or by a part that only one of them has.
+
         Raises:
-            ConfigError: any other text, or numbers out of range.
+            ConfigError: any other text, numbers out of range, or what names no instance, or several.
         """
         source, _, value = text.partition(":")
         try:
             if source == "train":
-                return cls("train", scene=int(value))
+                return cls("train", scene=instance_number(value, names))
             if source == "fitted" and value:
                 return cls("fitted", name=value)
             if source == "sample":
@@ -106,10 +112,12 @@ class Selection:
                 return cls("sample", seed=int(seed), label=label)
             if source == "between":
                 first, second, mix = value.split(",")
-                return cls("between", scene=int(first), other=int(second), mix=float(mix))
+                scene, other = (instance_number(each, names) for each in (first, second))
+                return cls("between", scene=scene, other=other, mix=float(mix))
             if source == "corners":
-                one, two, three, four, across, down = value.split(",")
-                corners = (int(one), int(two), int(three), int(four))
+                *corner_names, across, down = value.split(",")
+                one, two, three, four = (instance_number(each, names) for each in corner_names)
+                corners = (one, two, three, four)
                 return cls("corners", corners=corners, across=float(across), down=float(down))
         except ConfigError as error:
             raise ConfigError(f"cannot show '{text}': {error}") from None

@@ -15,6 +15,7 @@ from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
 from mnif_core.networks.modulation import ModulationConfig
 from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
 from mnif_core.signals.scenes import SceneSignal
+from tests.small_field import small_field
 
 
 @pytest.fixture
@@ -123,3 +124,29 @@ def test_broken_folders_are_one_line(field: GenerativeField, tmp_path: Path) -> 
     config.write_text("{}")
     with pytest.raises(CheckpointError, match="not a generative field"):
         GenerativeField.load(folder)
+
+
+def test_half_precision_rounds_and_leaves_the_denoiser_out(tmp_path: Path) -> None:
+    field = small_field("image")
+    assert isinstance(field.prior, LatentPrior)
+    field.prior.averaged.output.weight.data.normal_()  # apart from the denoiser, which is not kept
+    loaded = GenerativeField.load(field.save(tmp_path / "half", half=True))
+    assert torch.equal(loaded.latents, field.latents.half().float())
+    for name, value in field.modulation.state_dict().items():
+        assert torch.equal(loaded.modulation.state_dict()[name], value.half().float())
+    torch.testing.assert_close(loaded.sample_latents(3, seed=1), field.sample_latents(3, seed=1), atol=0.02, rtol=0.02)
+    assert isinstance(loaded.prior, LatentPrior)
+    assert torch.equal(loaded.prior.denoiser.output.weight, loaded.prior.averaged.output.weight)
+    whole = field.save(tmp_path / "whole")
+    sizes = [(folder / "model.safetensors").stat().st_size for folder in (tmp_path / "half", whole)]
+    assert sizes[0] < 0.6 * sizes[1]
+    loaded.prior.denoiser.output.weight.data.zero_()  # training on would not move both
+    assert float(loaded.prior.averaged.output.weight.abs().max()) > 0
+
+
+def test_numbers_too_large_for_half_precision_are_refused(tmp_path: Path) -> None:
+    field = small_field("image")
+    field.latents[0, 0] = 1e6
+    with pytest.raises(ConfigError, match="latents has numbers that 16 bits cannot hold"):
+        field.save(tmp_path / "half", half=True)
+    assert not list(tmp_path.iterdir())

@@ -126,8 +126,9 @@ def test_export_pointcloud_holds_one_scene(tools: Tools, tiny_run: Path, tmp_pat
     command = ["ns-export", "pointcloud", "--load-config", tiny_run / "config.yml", "--normal-method", "open3d"]
     command += ["--num-points", 1500, "--num-rays-per-batch", 2048, "--remove-outliers", False]
     command += ["--save-world-frame", True]
-    finished = tools.run(*command, "--output-dir", tmp_path / "cloud", environment={"MNIF_SHOW": "train:3"})
+    finished = tools.run(*command, "--output-dir", tmp_path / "cloud", environment={"MNIF_SHOW": "train:car_0003"})
     assert_ok(finished)
+    assert "MNIF_SHOW: training scene 3, car_0003" in finished.output
     points = points_of(tmp_path / "cloud" / "point_cloud.ply")
     assert len(points) >= 1500
     # a car of unit diagonal around the origin (a short training leaves a few strays), no background at the far plane

@@ -20,6 +20,7 @@ from nerfstudio.scripts.viewer import run_viewer
 
 from mnif_core import cli as mnif
 from tests.end_to_end.conftest import CANNOT_MOUNT
+from tests.end_to_end.forked_completions import install_completions
 from tests.end_to_end.open3d_library import preload_libusb
 
 
@@ -37,6 +38,7 @@ ENTRYPOINTS: dict[str, Callable[[], object]] = {
     "ns-render": render.entrypoint,
     "ns-export": _export,
     "ns-viewer": run_viewer.entrypoint,
+    "ns-install-cli": lambda: install_completions(train.entrypoint),
 }
 
 

@@ -1,8 +1,8 @@
 """The methods that `ns-train` offers."""
 
-from mnif_core.presets import MNIF_TINY, NERF_S, PRESETS
+from mnif_core.presets import MNIF_MID, MNIF_TINY, NERF_S, PRESETS
 from mnif_nerfstudio.datamanager import MultiSceneDataManagerConfig
-from mnif_nerfstudio.methods import mnif, mnif_tiny, pipeline_of
+from mnif_nerfstudio.methods import mnif, mnif_mid, mnif_tiny, pipeline_of
 from mnif_nerfstudio.model import MnifModelConfig
 from mnif_nerfstudio.pipeline import MnifPipelineConfig
 from mnif_nerfstudio.preset_options import mixture_of, prior_of, signal_of
@@ -15,7 +15,7 @@ def test_the_plugin_has_the_papers_mixture() -> None:
 
 
 def test_a_method_trains_its_preset() -> None:
-    for method, preset in ((mnif, NERF_S), (mnif_tiny, MNIF_TINY)):
+    for method, preset in ((mnif, NERF_S), (mnif_mid, MNIF_MID), (mnif_tiny, MNIF_TINY)):
         pipeline = method.config.pipeline
         assert mixture_of(pipeline.model) == preset.modulation
         assert prior_of(pipeline.model) == preset.prior

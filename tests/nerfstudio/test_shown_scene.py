@@ -11,5 +11,7 @@ def test_environment_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
     assert selection_from_environment() == Selection("sample", seed=4)
     monkeypatch.setenv("MNIF_SHOW", "")
     assert selection_from_environment() == Selection()
+    monkeypatch.setenv("MNIF_SHOW", "train:two")
+    assert selection_from_environment(["chair_one", "chair_two"]) == Selection("train", scene=1)
     monkeypatch.delenv("MNIF_SHOW")
     assert selection_from_environment() == Selection()

@@ -230,7 +230,7 @@ def test_nerfstudio_finds_and_fills_the_panel(server: viser.ViserServer, scenes:
     connect(pipeline, server)
     handles = [handle for key, handle in inputs(server).items() if key not in before and handle.visible]
     visible = [label for label in map(label_of, handles) if "Picture " not in label]
-    assert visible[:3] == ["Source", "Scene", "Draw"]
+    assert visible[:3] == ["Source", "Scene", "Draw" if scenes == 1 else "Scene by name"]
     assert {"Pictures of", "First", "Page", "Download"} <= set(visible)
 
 

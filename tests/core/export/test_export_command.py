@@ -29,14 +29,14 @@ def network(path: Path) -> bytes:
 
 
 def test_instances_by_seed_index_name_and_mix(run: Path, tmp_path: Path) -> None:
-    said = ["none", "sample:0", "sample:3", "train:1", "train:b", "between:0,1,1.0", "between:0,1,0.5"]
+    said = ["none", "sample:0", "sample:3", "train:1", "train:b", "between:a,b,1.0", "between:0,1,0.5"]
     found = {}
     for index, text in enumerate(said):
         path = tmp_path / f"{index}.onnx"
         export(run, path, *([] if text == "none" else ["--instance", text]))
         found[text] = network(path)
     assert found["none"] == found["sample:0"] != found["sample:3"]
-    assert found["train:1"] == found["train:b"] == found["between:0,1,1.0"] != found["between:0,1,0.5"]
+    assert found["train:1"] == found["train:b"] == found["between:a,b,1.0"] != found["between:0,1,0.5"]
 
 
 def test_latents_of_training_or_of_one(run: Path, tmp_path: Path) -> None:

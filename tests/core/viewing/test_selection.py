@@ -75,6 +75,40 @@ def test_parse_names_the_number_out_of_range(text: str, reason: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "selection"),
+    [
+        ("train:van", Selection("train", scene=1)),
+        ("train:PICK", Selection("train", scene=2)),
+        ("train:2", Selection("train", scene=2)),
+        ("train:7", Selection("train", scene=7)),  # said to be none where it is looked up
+        ("between:sedan,up,0.25", Selection("between", scene=0, other=2, mix=0.25)),
+        ("corners:van,0,pickup,sedan,0.25,1", Selection("corners", corners=(1, 0, 2, 0), across=0.25, down=1.0)),
+    ],
+)
+def test_training_instances_go_by_name(text: str, selection: Selection) -> None:
+    assert Selection.parse(text, NAMES) == selection
+
+
+def test_a_whole_name_goes_before_its_parts() -> None:
+    assert Selection.parse("train:chair", ["armchair", "chair", "chair_two"]) == Selection("train", scene=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("train:lorry", "no name has 'lorry'; choose sedan, van, pickup, or a number from 0 to 2"),
+        ("train:a", "2 names have 'a'; choose one of sedan, van"),
+        ("train:", "no name has ''"),
+        ("between:van,lorry,0.5", "no name has 'lorry'"),
+    ],
+)
+def test_names_of_none_or_of_several_are_one_line(text: str, reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason) as caught:
+        Selection.parse(text, NAMES)
+    assert repr(text) in str(caught.value)
+
+
 def test_sampler_steps_and_truncation_are_checked() -> None:
     with pytest.raises(ConfigError, match="euler"):
         Selection(sampler="euler")  # type: ignore[arg-type]
