@@ -29,7 +29,7 @@ from torch import Tensor
 LARGE = np.float32(8192.0)  # radians
 GRAIN = 1 << 15  # sines that are worth another thread: as torch has it
 VECTOR = 16  # sines; threads' shares are multiples
-BLOCK = 256  # sines that are looked through for large arguments at once
+BLOCK = 1024  # sines that are looked through for large arguments at once
 
 ONE_OVER_PI, PI = np.float32(1.0 / math.pi), (np.float32(3.140625), np.float32(9.67502593994140625e-4))
 PI_REST = np.float32(math.pi - 3.140625 - 9.67502593994140625e-4)
