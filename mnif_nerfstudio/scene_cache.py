@@ -41,11 +41,6 @@ THREADS = 4  # that decode pictures
 AHEAD = 64  # pictures decoded before they are written: bounds memory
 
 
-def default_cache() -> Path:
-    """Folder of all caches: `$MNIF_CACHE`, or `~/.cache/mnif-nerfstudio`."""
-    return Path(os.environ.get("MNIF_CACHE") or Path.home() / ".cache" / "mnif-nerfstudio")
-
-
 def content_key(instances: Sequence[Path], reading: CameraReading) -> str:
     """Name for what the instances hold and how it is read: every file's path, size and time of change.
 

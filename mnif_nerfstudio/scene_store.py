@@ -16,9 +16,10 @@ from torch import Tensor
 
 from mnif_core.data.instances import AS_WRITTEN
 from mnif_core.data.scene_folders import split_views
+from mnif_core.files.cache_folder import cache_folder
 from mnif_core.rendering.box import Box, pixels_of_points
 from mnif_core.rendering.cameras import CameraReading, pixel_directions
-from mnif_nerfstudio.scene_cache import cached, default_cache
+from mnif_nerfstudio.scene_cache import cached
 
 SET_APART = 4  # one pixel in so many judges latents
 COPIED_AT_ONCE = 1024  # views moved to the GPU in one piece: bounds host memory
@@ -100,7 +101,7 @@ class SceneStore:
         Raises:
             DataError: see `scene_cache.cached` and `split_views`.
         """
-        return cls(cached(instances, cache_dir or default_cache(), reading), instances, held_out_views)
+        return cls(cached(instances, cache_dir or cache_folder(), reading), instances, held_out_views)
 
     @property
     def num_scenes(self) -> int:

@@ -1,7 +1,6 @@
 """Speed and memory against the plain reference, one table: `python -m tests.benchmarks --help`."""
 
 import json
-import platform
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from mnif_core.networks.kernels.cpu.sine_choice import cpu_name
 from tests.benchmarks.cases import CASES, TARGETS
 from tests.benchmarks.measuring import Limits, measure_limits
 from tests.benchmarks.own_process import measured_apart
@@ -66,8 +66,8 @@ def main(settings: Benchmark) -> None:
 def show(figures: dict[str, Any], limits: Limits) -> None:
     """Print the table."""
     title = (
-        f"{figures['device']}: {limits.flops / 1e9:.0f} GFLOP/s, {limits.sines / 1e9:.2f} G sines/s, "
-        f"{limits.bytes / 1e9:.0f} GB/s"
+        f"{figures['device']}: {limits.flops / 1e9:.0f} GFLOP/s, {limits.bytes / 1e9:.0f} GB/s, G sines/s: "
+        + ", ".join(f"{way} {rate / 1e9:.2f}" for way, rate in limits.ways.items())
     )
     table = Table("", title=title)
     for column in ("ours ms", "reference ms", "ratio", "target", "ours MiB", "reference MiB", "share of limit"):
@@ -89,11 +89,7 @@ def show(figures: dict[str, Any], limits: Limits) -> None:
 def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+    return cpu_name()
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from mnif_core.evaluation.efficiency import peak_memory
+from tests.benchmarks.sine_rates import sine_rates
 
 Run = Callable[[], Any]
 
@@ -51,13 +52,15 @@ class Limits:
 
     Attributes:
         flops: a second, of matrix products in float32.
-        sines: a second, of float32 in cache.
+        sines: a second, of float32 in cache, by whichever way is the fastest here.
         bytes: a second, copied in memory, reads and writes counted.
+        ways: sines a second of each way.
     """
 
     flops: float
     sines: float
     bytes: float
+    ways: dict[str, float] = field(default_factory=dict)
 
     def share(self, work: Work, seconds: float) -> float:
         """Time that `work` takes at these limits, as a share of `seconds`.
@@ -77,13 +80,16 @@ def measure_limits(device: torch.device) -> Limits:
         out = left @ right
         work = 2.0 * left.shape[0] * left.shape[1] * right.shape[1]
         flops = max(flops, work / best(lambda a=left, b=right, o=out: torch.mm(a, b, out=o), device))  # type: ignore[misc]
-    angles = torch.rand(1 << (18 if device.type == "cpu" else 26), device=device)
-    result = torch.empty_like(angles)
-    sines = angles.numel() / best(lambda: torch.sin(angles, out=result), device)
+    if device.type == "cpu":
+        ways = sine_rates(lambda run: best(run, device, rounds=50))
+    else:
+        angles = torch.rand(1 << 26, device=device)
+        result = torch.empty_like(angles)
+        ways = {"torch": angles.numel() / best(lambda: torch.sin(angles, out=result), device)}
     source = torch.rand(1 << (26 if device.type == "cpu" else 30), device=device)
     target = torch.empty_like(source)
     copied = 2.0 * source.nbytes / best(lambda: target.copy_(source), device)
-    return Limits(flops, sines, copied)
+    return Limits(flops, max(ways.values()), copied, ways)
 
 
 def best(run: Run, device: torch.device, rounds: int = 10) -> float:

@@ -16,6 +16,7 @@ from mnif_core.data.instances import AS_WRITTEN
 from mnif_core.data.masked_pictures import decode_view
 from mnif_core.data.scene_folders import list_instances
 from mnif_core.errors import DataError
+from mnif_core.files.cache_folder import cache_folder
 from mnif_nerfstudio import scene_cache
 from mnif_nerfstudio.scene_store import SceneStore
 from tests.nerfstudio.packed_scenes import draw, open_store
@@ -50,7 +51,7 @@ def test_the_cache_is_where_the_environment_says(root: Path, tmp_path: Path, mon
     assert len(entries(tmp_path / "elsewhere")) == 1
     monkeypatch.delenv("MNIF_CACHE")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert scene_cache.default_cache() == tmp_path / ".cache" / "mnif-nerfstudio"
+    assert cache_folder() == tmp_path / ".cache" / "mnif-nerfstudio"
 
 
 def test_changed_files_are_packed_again(root: Path, cache: Path) -> None:

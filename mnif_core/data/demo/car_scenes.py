@@ -20,6 +20,7 @@ from rich.progress import track
 from mnif_core.data.demo.car_shapes import car_mesh, sample_paint, sample_shape
 from mnif_core.data.srn_writer import sample_poses, write_instance
 from mnif_core.errors import ConfigError, DataError
+from mnif_core.files.cache_folder import cache_folder
 from mnif_core.files.stored_config import parse_json
 from mnif_core.rendering.cameras import spiral_opengl
 
@@ -35,8 +36,7 @@ Array = NDArray[np.float64]
 
 def default_demo_root() -> Path:
     """Where the demonstration set lies: `$MNIF_CACHE/demo_cars`, or `~/.cache/mnif-nerfstudio/demo_cars`."""
-    cache = os.environ.get("MNIF_CACHE")
-    return (Path(cache).expanduser() if cache else Path.home() / ".cache" / "mnif-nerfstudio") / "demo_cars"
+    return cache_folder() / "demo_cars"
 
 
 def make_demo_test_cars() -> Path:

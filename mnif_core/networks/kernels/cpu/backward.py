@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from mnif_core.networks.kernels.cpu.sine_choice import sines_of
 from mnif_core.networks.kernels.cpu.tiling import tiles_of
 from mnif_core.networks.siren import Features
 
@@ -66,14 +67,13 @@ class Activations(TileBuffers):
     def __init__(self, layers: Sequence[Tensor], length: int, sine_output: bool) -> None:
         super().__init__(layers, length, sine_output, constant=1.0)
         self._factors = self.factors(self.errors)
+        self._sine_and_cosine = sines_of(layers[0].dtype).sine_and_cosine
 
     def forward(self, layers: Sequence[Tensor]) -> None:
         """Fill inputs, outputs and sines from the first input, for weights `[b, o, i]` of each layer."""
         for index, (weight, read, output) in enumerate(zip(layers, self.inputs, self.outputs, strict=True)):
             if index < len(self.sines):
-                angle = torch.bmm(weight, read, out=self.sines[index])
-                torch.sin(angle, out=output)
-                angle.cos_()
+                self._sine_and_cosine(torch.bmm(weight, read, out=self.sines[index]), output)
             else:
                 torch.bmm(weight, read, out=output)
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from mnif_core.networks.kernels.cpu.backward import pull_back
+from mnif_core.networks.kernels.cpu.sine_choice import sines_of
 from mnif_core.networks.kernels.cpu.tiling import tiles_of
 from mnif_core.networks.siren import Features
 
@@ -44,12 +45,11 @@ def evaluate(coordinates: Tensor, folded: Sequence[Tensor], sine_output: bool, f
         layers = cut.each_part([weight[group] for weight in folded])
         count = group.stop - group.start
         if count not in made:
-            made[count] = _Buffers(layers, cut.length)
+            made[count] = _Buffers(layers, cut.length, sine_output)
         buffers = made[count]
         for chunk in cut.chunks:
             cut.put_points(coordinates[group, chunk], features, buffers.inputs)
-            buffers.forward(layers, sine_output)
-            cut.take(buffers.products[-1], result[group, chunk])
+            cut.take(buffers.forward(layers), result[group, chunk])
     return result
 
 
@@ -59,7 +59,7 @@ class _Buffers:
     `inputs` has what is read, each once, the first layer's first.
     """
 
-    def __init__(self, layers: Sequence[Tensor], length: int) -> None:
+    def __init__(self, layers: Sequence[Tensor], length: int, sine_output: bool) -> None:
         shared: dict[tuple[str, int], Tensor] = {}
 
         def buffer(use: str, channels: int) -> Tensor:
@@ -75,14 +75,19 @@ class _Buffers:
         self._next = [read[:, : weight.shape[1]] for read, weight in zip(self.reads[1:], layers, strict=False)]
         for read in self.inputs:
             read[:, -1] = 1.0
-
-    def forward(self, layers: Sequence[Tensor], sine_output: bool) -> None:
-        """The last of `products` for points in `inputs`, and weights `[b, o, i]` of each layer."""
-        for weight, read, product, following in zip(layers, self.reads, self.products, self._next, strict=False):
-            torch.sin(torch.bmm(weight, read, out=product), out=following)
-        torch.bmm(layers[-1], self.reads[-1], out=self.products[-1])
         if sine_output:
-            self.products[-1].sin_()
+            self._next.append(torch.empty_like(self.products[-1]))
+        self._sine = sines_of(first.dtype).sine
+
+    def forward(self, layers: Sequence[Tensor]) -> Tensor:
+        """Values `[b, k, q]` for points in `inputs`, and weights `[b, o, i]` of each layer."""
+        following = [*self._next, None][: len(layers)]
+        for weight, read, product, sines in zip(layers, self.reads, self.products, following, strict=True):
+            values = torch.bmm(weight, read, out=product)
+            if sines is not None:
+                self._sine(product, sines)
+                values = sines
+        return values
 
 
 def _layer_by_layer(
