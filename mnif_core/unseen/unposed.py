@@ -1,0 +1,175 @@
+"""Cameras of pictures that came without: searched among renderings, then refined together with the object's latent.
+
+Shape letters: g guesses, v views of one object, h latent.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from rich.progress import track
+from torch import Tensor
+
+from mnif_core.data.cut_out import CutOut
+from mnif_core.data.posed_views import PosedViews
+from mnif_core.generative_field import GenerativeField
+from mnif_core.sheets import label
+from mnif_core.signals.scenes import SceneSignal
+from mnif_core.unseen.pose_bank import PoseBank
+from mnif_core.unseen.pose_refinement import Guesses, Refinement, RefinementConfig
+
+SHOWN = 4  # guesses of a picture on a sheet
+SHARED = 2  # guesses of each picture whose latents are tried on all pictures of an object
+
+
+@dataclass(frozen=True)
+class CameraSearch:
+    """How cameras are searched."""
+
+    hypotheses: int = 6
+    """Of each picture, that are refined."""
+    apart: float = 20.0
+    """Degrees between any two of them."""
+    framing: float = 0.003
+    """Weight of being framed otherwise than the training views, among the small renderings."""
+    steps: tuple[int, ...] = (30, 50, 80)
+    """Of refinement; after each number the worse half is left, two at least stay."""
+    refinement: RefinementConfig = RefinementConfig()
+    """How they are refined."""
+
+
+@dataclass(frozen=True)
+class FoundCameras:
+    """An object's pictures with the cameras that were found.
+
+    Attributes:
+        views: in the field's world.
+        latent: `[h]`, of the object, as refined with the cameras.
+        guesses: of each picture alone, likeliest first.
+    """
+
+    views: PosedViews
+    latent: Tensor
+    guesses: list[Guesses]
+
+
+def find_cameras(
+    field: GenerativeField,
+    bank: PoseBank,
+    pictures: Sequence[CutOut],
+    name: str,
+    search: CameraSearch = CameraSearch(),
+) -> FoundCameras:
+    """Find the cameras of one object's pictures, all of the side of the field's views.
+
+    Args:
+        field: of scenes.
+        bank: its renderings.
+        pictures: of one object, cut out over the field's background.
+        name: of the object.
+        search: how.
+    """
+    seen = torch.stack([_unit(cut.picture) for cut in pictures]).to(field.device)
+    nominals = torch.stack([nominal_camera(field, cut) for cut in pictures]).to(field.device)
+    alone, starts = [], []
+    for view in track(range(len(pictures)), f"Finding cameras of {name}", transient=True):
+        share = torch.from_numpy(pictures[view].share).to(field.device)
+        radians = math.radians(search.apart)
+        found = bank.hypotheses(seen[view], share, nominals[view], search.hypotheses, radians, search.framing)
+        start = Guesses(
+            latents=torch.stack([one.latent for one in found]),
+            rotations=torch.stack([one.rotation for one in found]).unsqueeze(1),
+            distances=seen.new_tensor([[one.distance] for one in found]),
+            intrinsics=torch.stack([one.intrinsics for one in found]).unsqueeze(1),
+            errors=seen.new_tensor([one.error for one in found]),
+        )
+        one = slice(view, view + 1)
+        refinement = Refinement(field, seen[one], nominals[one], search.refinement)
+        alone.append(refined(refinement, start, search.steps))
+        starts.append(refinement)
+    best = alone[0] if len(pictures) == 1 else _together(field, seen, nominals, alone, starts, search)
+    focal, x, y = best.intrinsics[0].unbind(-1)
+    views = PosedViews(
+        name,
+        np.stack([cut.picture for cut in pictures]),
+        best.cameras[0].cpu().numpy().astype(np.float32),
+        torch.stack([focal, focal, x, y], -1).cpu().numpy().astype(np.float32),
+    )
+    return FoundCameras(views, best.latents[0], alone)
+
+
+def nominal_camera(field: GenerativeField, cut: CutOut) -> Tensor:
+    """Focal length and optical axis (x, y) `[3]` in a cut-out's pixels, if its file is framed as training views are."""
+    signal = SceneSignal.of(field.signal, "has no cameras to search; pass a field of scenes")
+    width, height = cut.size
+    focal = signal.focal / signal.height * height
+    return torch.tensor([focal, width / 2 - cut.corner[0], height / 2 - cut.corner[1]]) * cut.scale
+
+
+def refined(refinement: Refinement, start: Guesses, steps: Sequence[int]) -> Guesses:
+    """Guesses after all steps, best first; those that were left on the way behind, as they were then."""
+    left: list[Guesses] = []
+    alive = start
+    for number, count in enumerate(steps):
+        if number:
+            most = max(2, (len(alive.errors) + 1) // 2)
+            left.insert(0, alive[slice(most, None)])
+            alive = alive[slice(0, most)]
+        moved = refinement.moved(alive, count)
+        alive = moved[moved.errors.argsort()]
+    return Guesses.joined([alive, *left])
+
+
+def _together(
+    field: GenerativeField,
+    pictures: Tensor,
+    nominals: Tensor,
+    alone: list[Guesses],
+    refinements: list[Refinement],
+    search: CameraSearch,
+) -> Guesses:
+    """Guesses of all pictures by one latent: the best latents of each, with the cameras that suit them best."""
+    latents = torch.cat([guesses.latents[:SHARED] for guesses in alone])
+    chosen = []
+    for guesses, refinement in zip(alone, refinements, strict=True):
+        count, cameras = len(latents), len(guesses.errors)
+        pairs = guesses[torch.arange(cameras).repeat(count)]
+        pairs = replace(pairs, latents=latents.repeat_interleave(cameras, 0))
+        errors = refinement.moved(pairs, 0).errors.view(count, cameras)
+        chosen.append(guesses[errors.argmin(1)])
+    start = Guesses(
+        latents,
+        torch.cat([each.rotations for each in chosen], 1),
+        torch.cat([each.distances for each in chosen], 1),
+        torch.cat([each.intrinsics for each in chosen], 1),
+        chosen[0].errors,
+    )
+    return refined(Refinement(field, pictures, nominals, search.refinement), start, search.steps)
+
+
+def guess_pictures(field: GenerativeField, found: FoundCameras) -> list[list[Tensor]]:
+    """For every picture a row: the picture, then its likeliest guesses as the field shows them; each over its score.
+
+    Each `[height, width, 3]` in [0, 1]; rows of pictures and rows of text in turn.
+    """
+    signal = SceneSignal.of(field.signal, "has no cameras to search; pass a field of scenes")
+    rows = []
+    for picture, guesses in zip(found.views.pictures, found.guesses, strict=True):
+        seen, texts = [_unit(picture)], ["picture"]
+        height, width = picture.shape[:2]
+        for number in range(min(SHOWN, len(guesses.errors))):
+            focal, x, y = guesses.intrinsics[number, 0].unbind(-1)
+            networks = field.instance(guesses.latents[number])
+            lens = torch.stack([focal, focal, x, y])
+            made = signal.render_view(networks, guesses.cameras[number, 0], lens, height, width).color[0].cpu()
+            seen.append(made)
+            texts.append(f"guess {number + 1}\nerror {1e3 * float(guesses.errors[number]):.2f}e-3")
+        blank = [torch.ones_like(seen[0])] * (SHOWN + 1 - len(seen))
+        rows += [seen + blank, [label(text, seen[0]) for text in texts] + blank]
+    return rows
+
+
+def _unit(picture: np.ndarray) -> Tensor:
+    return torch.from_numpy(picture).float() / 255.0
