@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from mnif_core.data.scene_folders import entries, is_instance
 from mnif_core.data.silhouettes import border, differs, plain_colour
 from mnif_core.errors import DataError
 from mnif_core.files.notes import note
@@ -44,19 +45,16 @@ class CutOut:
 
 
 def unposed_pictures(path: Path) -> list[Path]:
-    """The pictures that a path without cameras stands for: the file, or those in the folder, by name.
+    """Pictures that come without cameras: a picture's file, or those of a folder that has no cameras in it, by name.
+
+    None: the path has cameras, or no pictures.
 
     Raises:
-        DataError: no such file or folder, or no picture in it.
+        DataError: the folder cannot be read.
     """
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise DataError(f"{path}: no such file or folder; pass pictures of one object by --images")
-    found = sorted(entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES and entry.name[0] != ".")
-    if not found:
-        raise DataError(f"{path}: no poses and no pictures here; pass a picture, or views of one object, by --images")
-    return found
+    if path.is_dir() and not is_instance(path):
+        return [entry for entry in entries(path) if entry.suffix.lower() in SUFFIXES]
+    return [path] if path.is_file() and path.suffix.lower() in SUFFIXES else []
 
 
 def cut_out(path: Path, side: int, background: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> CutOut:

@@ -13,7 +13,7 @@ from mnif_core.errors import ConfigError
 from mnif_core.files.stored_config import Width
 from mnif_core.prior.diffusion import SamplerName
 from mnif_core.prior.expectation_maximisation import Gaussians, choose_components, fit_gaussians, log_density
-from mnif_core.prior.protocol import Prior, PriorKind
+from mnif_core.prior.protocol import Guide, Prior, PriorKind
 
 DEAD = 1e-8  # a latent dimension with a smaller spread has never moved, and moves in no sample
 
@@ -108,6 +108,7 @@ class GaussianMixturePrior(Prior):
         generator: torch.Generator | None = None,
         sampler: SamplerName = "dpm++",
         steps: int = 25,
+        guide: Guide | None = None,
     ) -> Tensor:
         """See `Prior.sample`."""
         device, shape = self.means.device, (count, self.config.latent_dim)
@@ -117,7 +118,7 @@ class GaussianMixturePrior(Prior):
         for component in range(self.config.components):
             own = chosen == component
             drawn[own] = self.means[component] + noise[own] @ self.factors[component].T
-        return drawn
+        return drawn if guide is None else guide(drawn, 1.0)
 
     @torch.no_grad()
     def log_density(self, latents: Tensor) -> Tensor:

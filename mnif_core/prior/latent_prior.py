@@ -26,7 +26,7 @@ from mnif_core.prior.diffusion import (
     to_x0,
     training_target,
 )
-from mnif_core.prior.protocol import Prior, PriorKind
+from mnif_core.prior.protocol import Guide, Prior, PriorKind
 
 DEAD = 1e-8  # a latent dimension with a smaller spread has never moved: dividing by it would give NaN
 
@@ -170,6 +170,7 @@ class LatentPrior(Prior):
         generator: torch.Generator | None = None,
         sampler: SamplerName = "dpm++",
         steps: int = 25,
+        guide: Guide | None = None,
     ) -> Tensor:
         """Draw `[count, h]` latents with the EMA weights.
 
@@ -178,6 +179,7 @@ class LatentPrior(Prior):
             generator: of random numbers, on the prior's device.
             sampler: `dpm++` (DPM-Solver++ 2M), `ddim` (deterministic) or `ddpm` (ancestral).
             steps: reverse steps, at most T.
+            guide: see `Prior.sample`; it moves the estimate of x_0 in every reverse step.
 
         Raises:
             ConfigError: no statistics yet, or steps out of range.
@@ -192,7 +194,11 @@ class LatentPrior(Prior):
 
         def denoise(x: Tensor, timestep: int) -> Tensor:
             output = self.averaged(x, torch.full((count,), timestep, device=device))
-            return to_x0(self.config.prediction, output, x, self.schedule.alphas_cumprod[timestep].to(x))
+            bar = self.schedule.alphas_cumprod[timestep]
+            estimate = to_x0(self.config.prediction, output, x, bar.to(x))
+            if guide is None:
+                return estimate
+            return self.standardise(guide(self.mean + self.std * estimate, 1.0 - float(bar)))
 
         timesteps = spread_timesteps(self.config.steps, steps)
         chain = self.schedule.respaced(timesteps)

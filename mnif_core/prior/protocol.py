@@ -6,6 +6,7 @@ Shape letters: n latents, h latent dimension.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar, Literal, Protocol
 
 import torch
@@ -13,6 +14,11 @@ from torch import Tensor, nn
 
 from mnif_core.prior.diffusion import SamplerName
 
+Guide = Callable[[Tensor, float], Tensor]
+"""(Estimates of latents `[n, h]`, share in [0, 1] of their variance that is open yet) -> better ones `[n, h]`.
+
+Reconstruction guidance (Ho et al. 2022, arXiv 2204.03458; for fields, SSDNeRF, arXiv 2304.06714), whatever the prior.
+"""
 PriorKind = Literal["diffusion", "gaussian-mixture", "bootstrap"]
 PriorChoice = Literal["auto", "diffusion", "gaussian-mixture", "bootstrap"]
 """A kind, or `auto`: the one that held-out latents choose (see `training.prior_choice`)."""
@@ -58,6 +64,7 @@ class Prior(nn.Module, ABC):
         generator: torch.Generator | None = None,
         sampler: SamplerName = "dpm++",
         steps: int = 25,
+        guide: Guide | None = None,
     ) -> Tensor:
         """Draw `[count, h]` latents.
 
@@ -66,6 +73,7 @@ class Prior(nn.Module, ABC):
             generator: of random numbers, on the prior's device.
             sampler: of reverse diffusion; others draw at once.
             steps: of reverse diffusion.
+            guide: moves every estimate of the samples towards something observed.
         """
 
     def log_density(self, latents: Tensor) -> Tensor | None:

@@ -13,8 +13,8 @@ from torch import Tensor
 from mnif_core.generative_field import GenerativeField
 from mnif_core.rendering.cameras import look_at_origin_opengl
 from mnif_core.rendering.poses import rolled, rotation_distance
-from mnif_core.signals.scenes import SceneSignal
 from mnif_core.unseen.centred_frames import Placing, centred_frames, frame_errors, turned
+from mnif_core.unseen.scene_fitting import signal_of_scenes
 
 SIDE, SAMPLES = 32, 12  # pixels of a rendering, samples on a ray
 ZOOM, SHIFT = 0.1, 0.05  # how far off a framing may be to count as alike: of log focal lengths, of focal lengths
@@ -70,7 +70,7 @@ class PoseBank:
 
     @torch.no_grad()
     def __init__(self, field: GenerativeField, grid: PoseGrid = PoseGrid(), seed: int = 0) -> None:
-        signal = SceneSignal.of(field.signal, "has no cameras to search; pass a field of scenes")
+        signal = signal_of_scenes(field)
         self.latents = typical_latents(field, grid.scenes, seed)
         self._signal, self._rolls = signal, torch.tensor(grid.rolls, device=field.device).deg2rad()
         small, networks = replace(signal, samples_per_ray=SAMPLES), field.instance(self.latents)

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from mnif_core.generative_field import GenerativeField
 from mnif_core.rendering.cameras import pixel_directions
 from mnif_core.rendering.poses import facing_origin, turn_about
-from mnif_core.signals.scenes import SceneSignal
 from mnif_core.unseen.pose_bank import framing_penalty
+from mnif_core.unseen.scene_fitting import signal_of_scenes
 from mnif_core.unseen.whitening import Whitening
 
 SAMPLES = 16  # on a ray
@@ -75,8 +75,19 @@ class Guesses:
         return facing_origin(self.rotations, self.distances)
 
 
-class _Moved(nn.Module):
-    """Guesses with what moves them."""
+class MovingGuesses(nn.Module):
+    """Guesses and how they have been moved.
+
+    Args:
+        start: where they were.
+        whitening: of the field's latents.
+
+    Attributes:
+        whitened: latents `[g, h]`, in the whitening's coordinates.
+        turns: of the cameras about their own axes `[g, v, 3]`, in radians.
+        lens: `[g, v, 4]`: change of log distance; of log focal length beyond what keeps the object's size; shift of the
+            optical axis, x and y, in focal lengths.
+    """
 
     def __init__(self, start: Guesses, whitening: Whitening) -> None:
         super().__init__()
@@ -84,9 +95,10 @@ class _Moved(nn.Module):
         views = start.distances.shape
         self.whitened = nn.Parameter(whitening.whitened(start.latents))
         self.turns = nn.Parameter(start.latents.new_zeros(*views, 3))
-        self.lens = nn.Parameter(start.latents.new_zeros(*views, 4))  # log distance, log zoom, shift x, y
+        self.lens = nn.Parameter(start.latents.new_zeros(*views, 4))
 
     def guesses(self) -> Guesses:
+        """Where they are; differentiable."""
         farther, zoom, shift = self.lens[..., 0], self.lens[..., 1], self.lens[..., 2:]
         focal = self.start.intrinsics[..., 0] * (farther + zoom).exp()
         axes = self.start.intrinsics[..., 1:] + shift * self.start.intrinsics[..., :1]
@@ -120,14 +132,14 @@ class Refinement:
     def __init__(
         self, field: GenerativeField, pictures: Tensor, nominals: Tensor, config: RefinementConfig = RefinementConfig()
     ) -> None:
-        signal = SceneSignal.of(field.signal, "has no cameras to search; pass a field of scenes")
+        signal = signal_of_scenes(field)
         self._signal = replace(signal, samples_per_ray=min(SAMPLES, signal.samples_per_ray))
         self._field, self._config, self._pictures, self._nominals = field, config, pictures, nominals
         self._whitening = Whitening.of(field.latents)
 
     def moved(self, start: Guesses, steps: int) -> Guesses:
         """The guesses after `steps` steps of Adam, with their errors."""
-        config, model = self._config, _Moved(start, self._whitening)
+        config, model = self._config, MovingGuesses(start, self._whitening)
         rates = {model.whitened: config.latent_rate, model.turns: config.turn_rate, model.lens: config.lens_rate}
         parameters = list(rates)
         optimizer = torch.optim.Adam([{"params": [part], "lr": rate} for part, rate in rates.items()])
@@ -138,7 +150,7 @@ class Refinement:
         for _ in range(steps):
             view = torch.randint(views, (config.rays,), generator=generator).to(device)
             pixels = torch.randint(side, (config.rays, 2), generator=generator).to(device)
-            loss = self._objective(model, view, pixels).sum()
+            loss = self.objective(model, view, pixels).sum()
             optimizer.zero_grad()
             loss.backward(inputs=parameters)
             optimizer.step()
@@ -146,17 +158,17 @@ class Refinement:
         with torch.no_grad():
             return replace(model.guesses(), errors=self._judged(model))
 
-    def _judged(self, model: _Moved) -> Tensor:
+    def _judged(self, model: MovingGuesses) -> Tensor:
         views, side = self._pictures.shape[:2]
         device = self._pictures.device
         steps = (torch.arange(min(JUDGED, side), device=device) * side) // min(JUDGED, side)
         pixels = torch.cartesian_prod(steps, steps)
         errors = [
-            self._objective(model, torch.full((len(pixels),), view, device=device), pixels) for view in range(views)
+            self.objective(model, torch.full((len(pixels),), view, device=device), pixels) for view in range(views)
         ]
         return torch.stack(errors).mean(0)
 
-    def _objective(self, model: _Moved, views: Tensor, pixels: Tensor) -> Tensor:
+    def objective(self, model: MovingGuesses, views: Tensor, pixels: Tensor) -> Tensor:
         """What each guess is to make small `[g]`, by `pixels` `[r, 2]` of `views` `[r]`."""
         config, guesses, count = self._config, model.guesses(), len(self._pictures)
         origins, directions = rays_of(guesses, views, pixels)

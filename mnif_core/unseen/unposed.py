@@ -6,19 +6,22 @@ Shape letters: g guesses, v views of one object, h latent.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from rich.progress import track
 from torch import Tensor
 
-from mnif_core.data.cut_out import CutOut
+from mnif_core.data.cut_out import CutOut, cut_out
 from mnif_core.data.posed_views import PosedViews
+from mnif_core.errors import DataError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.sheets import label
-from mnif_core.signals.scenes import SceneSignal
+from mnif_core.spread import spread_indices
 from mnif_core.unseen.pose_bank import PoseBank
 from mnif_core.unseen.pose_refinement import Guesses, Refinement, RefinementConfig
+from mnif_core.unseen.scene_fitting import signal_of_scenes
 
 SHOWN = 4  # guesses of a picture on a sheet
 SHARED = 2  # guesses of each picture whose latents are tried on all pictures of an object
@@ -100,9 +103,23 @@ def find_cameras(
     return FoundCameras(views, best.latents[0], alone)
 
 
+def cut_outs(field: GenerativeField, pictures: Sequence[Path], most: int | None = None) -> list[CutOut]:
+    """Objects of pictures, or of `most` of them, evenly spread, as the field's views would show them.
+
+    Raises:
+        ConfigError: not a field of scenes.
+        DataError: fewer pictures than asked for, or as `cut_out`.
+    """
+    signal = signal_of_scenes(field)
+    if most is not None and not 1 <= most <= len(pictures):
+        raise DataError(f"{pictures[0].parent}: {len(pictures)} pictures cannot give {most}; pass other --views")
+    chosen = spread_indices(len(pictures), most or len(pictures)).tolist()
+    return [cut_out(pictures[number], signal.height, signal.background) for number in chosen]
+
+
 def nominal_camera(field: GenerativeField, cut: CutOut) -> Tensor:
     """Focal length and optical axis (x, y) `[3]` in a cut-out's pixels, if its file is framed as training views are."""
-    signal = SceneSignal.of(field.signal, "has no cameras to search; pass a field of scenes")
+    signal = signal_of_scenes(field)
     width, height = cut.size
     focal = signal.focal / signal.height * height
     return torch.tensor([focal, width / 2 - cut.corner[0], height / 2 - cut.corner[1]]) * cut.scale
@@ -154,7 +171,7 @@ def guess_pictures(field: GenerativeField, found: FoundCameras) -> list[list[Ten
 
     Each `[height, width, 3]` in [0, 1]; rows of pictures and rows of text in turn.
     """
-    signal = SceneSignal.of(field.signal, "has no cameras to search; pass a field of scenes")
+    signal = signal_of_scenes(field)
     rows = []
     for picture, guesses in zip(found.views.pictures, found.guesses, strict=True):
         seen, texts = [_unit(picture)], ["picture"]
