@@ -32,6 +32,8 @@ class GuidanceConfig:
     """Pixels drawn in each."""
     pull: float = 0.004
     """Weight of the mean squared distance to the estimate against the error of one view, where all is open."""
+    least_share: float = 0.3
+    """Of the variance that is taken as open to the end: what the prior has not seen."""
     seed: int = 0
     """Of draws and pixels."""
 
@@ -59,10 +61,11 @@ class ViewGuide:
     @torch.enable_grad()
     def __call__(self, latents: Tensor, share: float) -> Tensor:
         """See `Guide`."""
+        share = max(share, self._config.least_share)
         start = self._whitening.whitened(latents)
         moved = nn.Parameter(start.clone())
-        optimizer = torch.optim.Adam([moved], lr=self._config.rate * max(share, 0.05) ** 0.5, betas=(0.5, 0.9))
-        pull = self._config.pull / len(self._views) / max(share, 1e-3)
+        optimizer = torch.optim.Adam([moved], lr=self._config.rate * share**0.5, betas=(0.5, 0.9))
+        pull = self._config.pull / len(self._views) / share
         for _ in range(self._steps):
             loss = self._share * self._errors(self._whitening.latents(moved))
             loss = loss + pull * (moved - start).square().mean(1)
