@@ -33,6 +33,9 @@ class FitScene(FieldCommand):
     weight_steps: int = 100
     """Steps on the object's own network once its latent is found; 0 keeps to the latent, which is a scene like any
     other but shows an unusual object less well."""
+    draws: int = 0
+    """Samples of the prior that the views guide, for a run with a prior; the latent starts from the best, and all are
+    shown: one view leaves the back open. 0: it starts from the mean of the training latents."""
     scale: float = 1.0
     """Factor on the positions of the cameras."""
     axes: str = ""
@@ -45,7 +48,7 @@ class FitScene(FieldCommand):
     replace: bool = False
     """Replace what was fitted before under the same name."""
     seed: int = 0
-    """Of the pixels drawn."""
+    """Of the pixels drawn, and of the prior's samples."""
 
     def run_command(self) -> None:
         """Do it."""
@@ -56,6 +59,7 @@ class FitScene(FieldCommand):
         from mnif_core.unseen.scene_fitting import SceneFitConfig, signal_of_scenes
         from mnif_core.unseen.scene_study import (
             StudyConfig,
+            draw_pictures,
             mean_scores,
             scene_names,
             stored_scene,
@@ -64,7 +68,7 @@ class FitScene(FieldCommand):
         )
 
         field, folder = self.load(), field_folder(self.run)
-        fitting = SceneFitConfig(weight_steps=self.weight_steps, seed=self.seed)
+        fitting = SceneFitConfig(weight_steps=self.weight_steps, draws=self.draws, seed=self.seed)
         output, pictures = self.output or self.run / "fitted.png", self._unposed()
         if pictures:
             objects = self._found(field, pictures, output.with_stem(f"{output.stem}-cameras"))
@@ -79,12 +83,17 @@ class FitScene(FieldCommand):
         rows = study_pictures(results)
         path = save_png(arrange([picture for row in rows for picture in row], len(rows[0])), output)
         print(f"views, fits and nearest training scenes on {path}", flush=True)
-        for name, each in zip(names, results, strict=True):
+        drawn = draw_pictures(field, results)
+        if drawn:
+            sheet = arrange([picture for row in drawn for picture in row], len(drawn[0]))
+            path = save_png(sheet, output.with_stem(f"{output.stem}-draws"))
+            print(f"guided samples, from both sides, on {path}", flush=True)
+        for name, views, each in zip(names, objects, results, strict=True):
             scene = stored_scene(name, each[-1].scene, own_weights=bool(self.weight_steps))
             path = save_scene(folder, scene, field.latents, self.replace)
             print(f"added {name} from {each[-1].views} views: {path}", flush=True)
-        for name, views in zip(names, objects if pictures else [], strict=False):
-            print(f"camera of {name}: {save_cameras(folder, name, views)}", flush=True)
+            if pictures:
+                print(f"its cameras: {save_cameras(folder, name, views)}", flush=True)
 
     def _unposed(self) -> "list[list[Path]]":
         """Pictures without cameras of every object; none where all objects have cameras."""

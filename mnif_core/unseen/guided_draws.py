@@ -67,14 +67,15 @@ class ViewGuide:
         optimizer = torch.optim.Adam([moved], lr=self._config.rate * share**0.5, betas=(0.5, 0.9))
         pull = self._config.pull / len(self._views) / share
         for _ in range(self._steps):
-            loss = self._share * self._errors(self._whitening.latents(moved))
+            loss = self._share * self.errors(self._whitening.latents(moved))
             loss = loss + pull * (moved - start).square().mean(1)
             optimizer.zero_grad()
             loss.sum().backward(inputs=[moved])
             optimizer.step()
         return self._whitening.latents(moved).detach()
 
-    def _errors(self, latents: Tensor) -> Tensor:
+    def errors(self, latents: Tensor) -> Tensor:
+        """Mean squared error `[n]` of pixels that are drawn anew each time, the same for all latents `[n, h]`."""
         count, signal = len(latents), self._target.signal
         rays = self._target.draw(self._views, self._config.rays, self._generator)
         origins, directions, colors = (part.expand(count, -1, -1).contiguous() for part in rays)
@@ -84,14 +85,17 @@ class ViewGuide:
         return signal.rays_error(networks, origins, directions, colors, jitter)[0]
 
 
+@torch.no_grad()
 def guided_draws(
     field: GenerativeField, target: TargetViews, views: Tensor, config: GuidanceConfig = GuidanceConfig()
 ) -> Tensor:
-    """Samples `[n, h]` of the field's prior that show what `views` `[v]` of `target` show.
+    """Samples `[n, h]` of the field's prior that show what `views` `[v]` of `target` show, the best by them first.
 
     Raises:
-        ConfigError: the field has no prior.
+        ConfigError: the field has no prior, or fewer than one are asked for.
     """
+    if config.draws < 1:
+        raise ConfigError(f"{config.draws} draws; pass 1 or more, or 0 to fit without")
     if field.prior is None:
         raise ConfigError("this field has no prior to draw from; train stage 2 first, or fit without draws")
     reverse = field.prior.reverse_steps
@@ -99,4 +103,5 @@ def guided_draws(
     guide = ViewGuide(field, target, views, config, steps)
     generator = torch.Generator(field.device).manual_seed(config.seed)
     count = min(config.reverse_steps, reverse or config.reverse_steps)
-    return field.prior.sample(config.draws, generator, "ddpm", count, guide)
+    drawn = field.prior.sample(config.draws, generator, "ddpm", count, guide)
+    return drawn[guide.errors(drawn).argsort()]

@@ -16,6 +16,7 @@ from mnif_core.data.scene_folders import list_instances, split_views
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.signals.scenes import SceneSignal
+from mnif_core.unseen.guided_draws import GuidanceConfig, guided_draws
 from mnif_core.unseen.target_views import TargetViews, mean_psnr
 from mnif_core.unseen.whitening import Whitening
 
@@ -38,8 +39,11 @@ class SceneFitConfig:
     """Of those steps."""
     weight_pull: float = 0.3
     """Weight of the network's squared distance to what the latent mixes, against the error of one view."""
+    draws: int = 0
+    """Samples of the prior that the views guide; the latent starts from the one that meets them best. 0: it starts from
+    the mean of the training latents."""
     seed: int = 0
-    """Of the pixels drawn."""
+    """Of the pixels drawn, and of the prior's samples."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class SceneFit:
         views: pictures that were not fitted `[v, height, width, 3]` in [0, 1]; fitted ones where none was held out.
         made: the field's own of the same cameras.
         psnr: in dB, over `views`.
+        draws: guided samples of the prior `[n, h]`, those that meet the fitted views best first; none were drawn.
     """
 
     name: str
@@ -61,6 +66,7 @@ class SceneFit:
     views: Tensor
     made: Tensor
     psnr: float
+    draws: Tensor | None = None
 
 
 @torch.no_grad()
@@ -76,13 +82,20 @@ def nearest_training_scene(
     return int(torch.stack(errors).argmin())
 
 
-def fit_latent(field: GenerativeField, target: TargetViews, views: Tensor, fitting: SceneFitConfig) -> Tensor:
+def fit_latent(
+    field: GenerativeField,
+    target: TargetViews,
+    views: Tensor,
+    fitting: SceneFitConfig,
+    start: Tensor | None = None,
+) -> Tensor:
     """The latent `[h]` that explains `views` `[v]` of `target` and lies near the training latents.
 
     Maximum a posteriori in whitened coordinates; the fewer the views, the more the training latents count.
+    It starts from `start` `[h]`, or from the mean of the training latents.
     """
     whitening = Whitening.of(field.latents)
-    whitened = nn.Parameter(torch.zeros_like(whitening.mean))
+    whitened = nn.Parameter(whitening.whitened(whitening.mean if start is None else start))
 
     def networks() -> InstanceNetworks:
         return field.modulation.instance(whitening.latents(whitened)[None])
@@ -142,12 +155,20 @@ def _minimise(
 def find_scene(
     field: GenerativeField, target: TargetViews, views: Tensor, judged: Tensor, fitting: SceneFitConfig
 ) -> SceneFit:
-    """Fit one scene to `views` `[v]` of `target` and judge it by others, `judged`, or by the same if there are none."""
+    """Fit one scene to `views` `[v]` of `target` and judge it by others, `judged`, or by the same if there are none.
+
+    Raises:
+        ConfigError: draws of a field that has no prior.
+    """
     judged = judged if len(judged) else views
-    latent = fit_latent(field, target, views, fitting)
+    draws = None
+    if fitting.draws:
+        guidance = GuidanceConfig(draws=fitting.draws, pull=fitting.pull, seed=fitting.seed)
+        draws = guided_draws(field, target, views, guidance)
+    latent = fit_latent(field, target, views, fitting, None if draws is None else draws[0])
     networks = fit_weights(field, target, views, latent, fitting) if fitting.weight_steps else field.instance(latent)
     made, truth = target.rendered(networks, judged).cpu(), target.truth(judged).cpu()
-    return SceneFit(target.name, latent.cpu(), networks, truth, made, mean_psnr(made, truth))
+    return SceneFit(target.name, latent.cpu(), networks, truth, made, mean_psnr(made, truth), draws)
 
 
 def signal_of_scenes(field: GenerativeField) -> SceneSignal:

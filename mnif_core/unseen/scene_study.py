@@ -141,3 +141,16 @@ def study_pictures(results: Sequence[Sequence[StudyResult]]) -> list[list[Tensor
     Each `[height, width, 3]` in [0, 1].
     """
     return [[each[0].scene.views[0], *(one.scene.made[0] for one in each), each[-1].nearest[0]] for each in results]
+
+
+def draw_pictures(field: GenerativeField, results: Sequence[Sequence[StudyResult]]) -> list[list[Tensor]]:
+    """For every object two rows: the draws of the prior that its views guided, from one side and from the other.
+
+    Each `[height, width, 3]` in [0, 1]; those of the fewest views, which leave most open, the best first.
+    """
+    cameras, rows = signal_of_scenes(field).orbit(2), []
+    for each in results:
+        draws = each[0].scene.draws
+        if draws is not None:
+            rows += [list(field.render(draws, camera).cpu()) for camera in cameras]
+    return rows
