@@ -1,7 +1,7 @@
 """The prior's own samples, guided by views of an object that training has not seen.
 
 In every step of the sampler its estimate is moved to what the views show, as far as the noise leaves it open: it
-minimises error / noise + |z - z_0|^2 / share, with z the whitened latent, z_0 the estimate and share the open part of
+minimises log error + pull |z - z_0|^2 / share, with z the whitened latent, z_0 the estimate and share the open part of
 the variance. Shape letters: n draws, v views, h latent.
 """
 
@@ -14,6 +14,8 @@ from mnif_core.errors import ConfigError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.unseen.target_views import TargetViews
 from mnif_core.unseen.whitening import Whitening
+
+EXACT = 1e-6  # an error that is none: less is below what 8 bits tell
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class GuidanceConfig:
     """Of those, in standard deviations of the training latents."""
     rays: int = 256
     """Pixels drawn in each."""
-    pull: float = 0.004
-    """Weight of the mean squared distance to the estimate against the error of one view, where all is open."""
+    pull: float = 1.0
+    """Weight of the squared distance to the estimate against the log of the error of one view, where all is open."""
     least_share: float = 0.3
     """Of the variance that is taken as open to the end: what the prior has not seen."""
     seed: int = 0
@@ -67,8 +69,8 @@ class ViewGuide:
         optimizer = torch.optim.Adam([moved], lr=self._config.rate * share**0.5, betas=(0.5, 0.9))
         pull = self._config.pull / len(self._views) / share
         for _ in range(self._steps):
-            loss = self._share * self.errors(self._whitening.latents(moved))
-            loss = loss + pull * (moved - start).square().mean(1)
+            errors = self._share * self.errors(self._whitening.latents(moved))
+            loss = (errors + EXACT).log() + pull * (moved - start).square().mean(1)
             optimizer.zero_grad()
             loss.sum().backward(inputs=[moved])
             optimizer.step()

@@ -10,6 +10,7 @@ import torch
 from rich.progress import track
 from torch import Tensor
 
+from mnif_core.errors import ConfigError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.rendering.cameras import look_at_origin_opengl
 from mnif_core.rendering.poses import rolled, rotation_distance
@@ -28,13 +29,23 @@ class PoseGrid:
     scenes: int = 16
     """Half of them training scenes that are unlike each other, half samples of the prior."""
     azimuths: int = 24
-    """Evenly around."""
-    elevations: tuple[float, ...] = (2.0, 16.0, 30.0, 44.0, 58.0, 72.0)
+    """Evenly around the horizon; as dense, and so fewer, above and below it."""
+    elevations: tuple[float, ...] = (-72.0, -56.0, -40.0, -24.0, -8.0, 8.0, 24.0, 40.0, 56.0, 72.0)
     """Above the horizon."""
     rolls: tuple[float, ...] = (-16.0, -8.0, 0.0, 8.0, 16.0)
     """About the optical axis; a picture is turned for them, so they cost no rendering."""
     distances: tuple[float, ...] = (1.0,)
     """Of the camera to the origin, in those of the training views."""
+
+    def cameras(self, distance: float) -> Tensor:
+        """Camera-to-world `[v, 3, 4]`, OpenGL axes, where training views are `distance` from the origin."""
+        found = []
+        for share in self.distances:
+            for elevation in map(math.radians, self.elevations):
+                count = max(1, round(self.azimuths * math.cos(elevation)))
+                azimuths = torch.arange(count) * (2 * math.pi / count)
+                found.append(look_at_origin_opengl(azimuths, elevation, share * distance))
+        return torch.cat(found)
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,9 @@ class PoseBank:
 
     Attributes:
         latents: of the scenes `[s, h]`.
+
+    Raises:
+        ConfigError: not a field of scenes, or of scenes that show nothing.
     """
 
     @torch.no_grad()
@@ -74,16 +88,13 @@ class PoseBank:
         self.latents = typical_latents(field, grid.scenes, seed)
         self._signal, self._rolls = signal, torch.tensor(grid.rolls, device=field.device).deg2rad()
         small, networks = replace(signal, samples_per_ray=SAMPLES), field.instance(self.latents)
-        azimuths = torch.arange(grid.azimuths) * (2 * math.pi / grid.azimuths)
-        cameras = [
-            (camera, share)
-            for share in grid.distances
-            for elevation in grid.elevations
-            for camera in look_at_origin_opengl(azimuths, math.radians(elevation), share * signal.camera_distance)
-        ]
+        cameras = grid.cameras(signal.camera_distance).to(field.device)
+        self._rotations, self._distances = cameras[:, :, :3], cameras[:, :, 3].norm(dim=-1)
         frames, centres, radii = [], [], []
-        for camera, share in track(cameras, "Looking at scenes from all around", transient=True):
-            focal = share * signal.focal / signal.height * SIDE
+        steps = track(range(len(cameras)), "Looking at scenes from all around", transient=True)
+        for camera, distance in ((cameras[step], float(self._distances[step])) for step in steps):
+            # the farther, the longer: the scene keeps its size
+            focal = distance / signal.camera_distance * signal.focal / signal.height * SIDE
             intrinsics = torch.tensor([focal, focal, SIDE / 2, SIDE / 2])
             seen = small.render_view(networks, camera, intrinsics, SIDE, SIDE)
             shares = seen.accumulation.clamp(0.0, 1.0)
@@ -92,9 +103,8 @@ class PoseBank:
             frames.append(centred_frames(alone, shares, placing, shares.new_zeros(1))[:, 0])
             centres.append((placing.centres - SIDE / 2) / focal)
             radii.append(torch.where(shares.mean((1, 2)) > LEAST, placing.radii / focal, math.nan))
-        device = self.latents.device
-        self._rotations = torch.stack([camera[:, :3] for camera, _ in cameras]).to(device)
-        self._distances = [share * signal.camera_distance for _, share in cameras]
+        if not torch.stack(radii).isfinite().any():
+            raise ConfigError("the run's scenes show nothing from any side; train it on, or train again")
         # of all renderings, scene by scene within a camera; places and sizes as tangents of angles
         self._frames, self._centres, self._radii = torch.cat(frames), torch.cat(centres), torch.cat(radii)
 
@@ -128,12 +138,15 @@ class PoseBank:
         for place in best.flatten().argsort().tolist():
             roll, camera = divmod(place, best.shape[1])
             rotation = rotations[roll, camera]
+            if not math.isfinite(float(best[roll, camera])):
+                break
             if found and min(float(rotation_distance(rotation, other.rotation)) for other in found) < apart:
                 continue
             number = camera * scenes + int(scene[roll, camera])
             intrinsics = torch.cat([focal[number : number + 1], axes[roll, number]])
             latent = self.latents[scene[roll, camera]]
-            found.append(Hypothesis(latent, rotation, self._distances[camera], intrinsics, float(best[roll, camera])))
+            distance, error = float(self._distances[camera]), float(best[roll, camera])
+            found.append(Hypothesis(latent, rotation, distance, intrinsics, error))
             if len(found) == count:
                 break
         return found

@@ -20,10 +20,16 @@ from mnif_core.unseen.guided_draws import GuidanceConfig, guided_draws
 from mnif_core.unseen.target_views import TargetViews, mean_psnr
 from mnif_core.unseen.whitening import Whitening
 
+EXACT = 1e-6  # an error that is none: less is below what 8 bits tell
+
 
 @dataclass(frozen=True)
 class SceneFitConfig:
-    """How a scene is found. The latent's prior is the Gaussian of the training latents."""
+    """How a scene is found. The latent's prior is the Gaussian of the training latents.
+
+    Errors count by their logarithms, the likelihood of noise whose variance is not known: an object that the field can
+    show well is to be met well, and one that it cannot is not forced.
+    """
 
     steps: int = 120
     """Adam steps on the latent."""
@@ -31,14 +37,14 @@ class SceneFitConfig:
     """Pixels drawn in each step."""
     rate: float = 0.1
     """Of the latent's steps, in standard deviations of the training latents."""
-    pull: float = 0.004
-    """Weight of the latent's squared distance to the training latents against the error of one view."""
+    pull: float = 1.0
+    """Weight of the latent's squared distance to the training latents against the log of the error of one view."""
     weight_steps: int = 0
     """Adam steps on the scene's own network afterwards; 0 to leave what its latent mixes."""
     weight_rate: float = 1e-3
     """Of those steps."""
-    weight_pull: float = 0.3
-    """Weight of the network's squared distance to what the latent mixes, against the error of one view."""
+    weight_pull: float = 300.0
+    """Weight of the network's squared distance to what the latent mixes, against the log of the error of one view."""
     draws: int = 0
     """Samples of the prior that the views guide; the latent starts from the one that meets them best. 0: it starts from
     the mean of the training latents."""
@@ -145,7 +151,7 @@ def _minimise(
         origins, directions, colors = target.draw(views, fitting.rays, generator)
         jitter = torch.rand(1, fitting.rays, target.signal.samples_per_ray, generator=generator).to(colors.device)
         errors, _ = target.signal.rays_error(networks(), origins, directions, colors, jitter)
-        loss = share * errors.mean() + penalty()
+        loss = (share * errors.mean() + EXACT).log() + penalty()
         optimizer.zero_grad()
         loss.backward(inputs=parameters)
         optimizer.step()

@@ -6,6 +6,7 @@ camera and the training scene that is nearest by the picture.
 
 import json
 import math
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,7 +128,10 @@ def main(settings: Unposed) -> None:
     unseen = [path for path in list_instances(settings.data, None, "test") if path.name not in field.names]
     places = np.linspace(0, len(unseen) - 1, min(settings.count, len(unseen))).round().astype(int)
     bank = PoseBank(field) if settings.search else None
-    objects = [judged(field, unseen[place], bank, settings) for place in places]
+    objects = []
+    for place in places:
+        objects.append(judged(field, unseen[place], bank, settings))
+        print(json.dumps(objects[-1]), file=sys.stderr, flush=True)  # a run that is stopped has said something
     print(json.dumps({"summary": summary(objects), "objects": objects}, indent=1))
 
 
