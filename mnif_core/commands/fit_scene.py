@@ -55,6 +55,7 @@ class FitScene(FieldCommand):
         from mnif_core.data.posed_views import read_posed_views
         from mnif_core.rendering.cameras import CameraReading
         from mnif_core.sheets import arrange, save_png
+        from mnif_core.unseen.guided_draws import prior_to_guide
         from mnif_core.unseen.saved_scenes import save_cameras, save_scene
         from mnif_core.unseen.scene_fitting import SceneFitConfig, signal_of_scenes
         from mnif_core.unseen.scene_study import (
@@ -70,14 +71,17 @@ class FitScene(FieldCommand):
         field, folder = self.load(), field_folder(self.run)
         fitting = SceneFitConfig(weight_steps=self.weight_steps, draws=self.draws, seed=self.seed)
         output, pictures = self.output or self.run / "fitted.png", self._unposed()
+        if self.draws:
+            prior_to_guide(field, self.draws)
         if pictures:
+            names = scene_names(folder, [path.stem for path in self.images], self.name, self.replace)
             objects = self._found(field, pictures, output.with_stem(f"{output.stem}-cameras"))
             study = StudyConfig((), 0, fitting)
         else:
             reading = CameraReading.of(self.axes, self.normalise, signal_of_scenes(field).camera_distance)
             objects = [read_posed_views(path, reading).scaled(self.scale) for path in self.images]
+            names = scene_names(folder, [views.name for views in objects], self.name, self.replace)
             study = StudyConfig(self.views, self.held_out, fitting)
-        names = scene_names(folder, objects, self.name, self.replace)
         results = study_objects(field, objects, study)
         Console().print(self._table(len(results), mean_scores(results), study.held_out))
         rows = study_pictures(results)

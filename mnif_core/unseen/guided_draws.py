@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from mnif_core.errors import ConfigError
 from mnif_core.generative_field import GenerativeField
+from mnif_core.prior.protocol import Prior
 from mnif_core.unseen.target_views import TargetViews
 from mnif_core.unseen.whitening import Whitening
 
@@ -87,6 +88,19 @@ class ViewGuide:
         return signal.rays_error(networks, origins, directions, colors, jitter)[0]
 
 
+def prior_to_guide(field: GenerativeField, draws: int) -> Prior:
+    """The prior that `draws` samples can be drawn from.
+
+    Raises:
+        ConfigError: the field has none, or fewer than one are asked for.
+    """
+    if draws < 1:
+        raise ConfigError(f"{draws} draws; pass 1 or more, or 0 to fit without")
+    if field.prior is None:
+        raise ConfigError("this field has no prior to draw from; train stage 2 first, or fit without draws")
+    return field.prior
+
+
 @torch.no_grad()
 def guided_draws(
     field: GenerativeField, target: TargetViews, views: Tensor, config: GuidanceConfig = GuidanceConfig()
@@ -94,16 +108,13 @@ def guided_draws(
     """Samples `[n, h]` of the field's prior that show what `views` `[v]` of `target` show, the best by them first.
 
     Raises:
-        ConfigError: the field has no prior, or fewer than one are asked for.
+        ConfigError: as `prior_to_guide`.
     """
-    if config.draws < 1:
-        raise ConfigError(f"{config.draws} draws; pass 1 or more, or 0 to fit without")
-    if field.prior is None:
-        raise ConfigError("this field has no prior to draw from; train stage 2 first, or fit without draws")
-    reverse = field.prior.reverse_steps
+    prior = prior_to_guide(field, config.draws)
+    reverse = prior.reverse_steps
     steps = config.steps if reverse is not None else config.steps * config.reverse_steps
     guide = ViewGuide(field, target, views, config, steps)
     generator = torch.Generator(field.device).manual_seed(config.seed)
     count = min(config.reverse_steps, reverse or config.reverse_steps)
-    drawn = field.prior.sample(config.draws, generator, "ddpm", count, guide)
+    drawn = prior.sample(config.draws, generator, "ddpm", count, guide)
     return drawn[guide.errors(drawn).argsort()]

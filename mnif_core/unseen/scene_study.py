@@ -100,15 +100,15 @@ def _splits(target: TargetViews, config: StudyConfig) -> list[tuple[Tensor, Tens
     return [(rest[((torch.arange(count) + 0.5) * len(rest) / count).long()], held) for count in wanted]
 
 
-def scene_names(folder: Path, objects: Sequence[PosedViews], name: str | None, may_replace: bool) -> list[str]:
-    """What to call each object in the field's `folder`: `name`, or one made of its own.
+def scene_names(folder: Path, objects: Sequence[str], name: str | None, may_replace: bool) -> list[str]:
+    """What to call each of `objects`, by their own names, in the field's `folder`: `name`, or one made of its own.
 
     Raises:
         ConfigError: one name for several objects, names that are taken, or no names for files.
     """
     if name is not None and len(objects) > 1:
         raise ConfigError(f"one name, {name}, for {len(objects)} objects; leave --name out, or fit one at a time")
-    made = [re.sub(r"[^A-Za-z0-9_.-]+", "-", views.name).strip(".-") or "object" for views in objects]
+    made = [re.sub(r"[^A-Za-z0-9_.-]+", "-", own).strip(".-") or "object" for own in objects]
     names = [checked_name(folder, name or own, may_replace) for own in made]
     if len(set(names)) < len(names):
         raise ConfigError(f"two of the objects are called {max(names, key=names.count)}; fit one at a time with --name")
