@@ -113,16 +113,15 @@ class FitScene(FieldCommand):
 
     def _found(self, field: "GenerativeField", pictures: "list[list[Path]]", output: Path) -> "list[PosedViews]":
         """Every object with the cameras found for its pictures, and a sheet of what they may have been."""
-        from mnif_core.sheets import arrange, save_png
+        from mnif_core.sheets import save_png
         from mnif_core.unseen.pose_bank import PoseBank
-        from mnif_core.unseen.unposed import cut_outs, find_cameras, guess_pictures
+        from mnif_core.unseen.unposed import cut_outs, find_cameras, guess_sheet
 
         objects = [cut_outs(field, files, *self.views) for files in pictures]
         bank = PoseBank(field, seed=self.seed)
         found = [find_cameras(field, bank, cut, path.stem) for cut, path in zip(objects, self.images, strict=True)]
-        rows = [row for one in found for row in guess_pictures(field, one)]
-        sheet = arrange([picture for row in rows for picture in row], len(rows[0]))
-        print(f"pictures and what their cameras may have been on {save_png(sheet, output)}", flush=True)
+        path = save_png(guess_sheet(field, found), output)
+        print(f"pictures and what their cameras may have been on {path}", flush=True)
         return [one.views for one in found]
 
     def _table(self, objects: int, scores: list[tuple[int, float, float]], held_out: int) -> Table:

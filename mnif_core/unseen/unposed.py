@@ -17,13 +17,14 @@ from mnif_core.data.cut_out import CutOut, cut_out
 from mnif_core.data.posed_views import PosedViews
 from mnif_core.errors import DataError
 from mnif_core.generative_field import GenerativeField
-from mnif_core.sheets import label
+from mnif_core.sheets import arrange, label
 from mnif_core.spread import spread_indices
 from mnif_core.unseen.pose_bank import PoseBank
 from mnif_core.unseen.pose_refinement import Guesses, Refinement, RefinementConfig
 from mnif_core.unseen.scene_fitting import signal_of_scenes
 
 SHOWN = 4  # guesses of a picture on a sheet
+TEXT = 0.35  # of a picture's height, under it
 SHARED = 2  # guesses of each picture whose latents are tried on all pictures of an object
 
 
@@ -166,26 +167,27 @@ def _together(
     return refined(Refinement(field, pictures, nominals, search.refinement), start, search.steps)
 
 
-def guess_pictures(field: GenerativeField, found: FoundCameras) -> list[list[Tensor]]:
-    """For every picture a row: the picture, then its likeliest guesses as the field shows them; each over its score.
+def guess_sheet(field: GenerativeField, objects: Sequence[FoundCameras]) -> Tensor:
+    """For every picture a row: it, and its likeliest guesses as the field shows them, over their errors.
 
-    Each `[height, width, 3]` in [0, 1]; rows of pictures and rows of text in turn.
+    `[height, width, 3]` in [0, 1].
     """
-    signal = signal_of_scenes(field)
-    rows = []
-    for picture, guesses in zip(found.views.pictures, found.guesses, strict=True):
-        seen, texts = [_unit(picture)], ["picture"]
-        height, width = picture.shape[:2]
+    signal, rows = signal_of_scenes(field), []
+    pairs = [pair for one in objects for pair in zip(one.views.pictures, one.guesses, strict=True)]
+    for pixels, guesses in pairs:
+        picture = _unit(pixels)
+        shown, texts = [picture], ["picture"]
         for number in range(min(SHOWN, len(guesses.errors))):
             focal, x, y = guesses.intrinsics[number, 0].unbind(-1)
-            networks = field.instance(guesses.latents[number])
-            lens = torch.stack([focal, focal, x, y])
-            made = signal.render_view(networks, guesses.cameras[number, 0], lens, height, width).color[0].cpu()
-            seen.append(made)
-            texts.append(f"guess {number + 1}\nerror {1e3 * float(guesses.errors[number]):.2f}e-3")
-        blank = [torch.ones_like(seen[0])] * (SHOWN + 1 - len(seen))
-        rows += [seen + blank, [label(text, seen[0]) for text in texts] + blank]
-    return rows
+            networks, lens = field.instance(guesses.latents[number]), torch.stack([focal, focal, x, y])
+            made = signal.render_view(networks, guesses.cameras[number, 0], lens, *picture.shape[:2])
+            shown.append(made.color[0].cpu())
+            texts.append(f"guess {number + 1}\nerror {float(guesses.errors[number]):.4f}")
+        blank = [torch.ones_like(picture)] * (SHOWN + 1 - len(shown))
+        tiles, labels = arrange(shown + blank, SHOWN + 1), [label(text, picture) for text in texts]
+        text = arrange(labels + [torch.ones_like(labels[0])] * len(blank), SHOWN + 1)
+        rows += [tiles, text[: round(TEXT * len(text))]]
+    return torch.cat(rows)
 
 
 def _unit(picture: np.ndarray) -> Tensor:

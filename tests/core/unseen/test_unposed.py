@@ -17,7 +17,7 @@ from mnif_core.rendering.poses import rotation_distance
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.unseen.pose_bank import PoseBank, PoseGrid
 from mnif_core.unseen.saved_scenes import read_scene
-from mnif_core.unseen.unposed import CameraSearch, cut_outs, find_cameras, guess_pictures
+from mnif_core.unseen.unposed import CameraSearch, cut_outs, find_cameras, guess_sheet
 from tests.core.test_cli import save_field
 from tests.painted_boxes import SIDE, painted_boxes
 
@@ -59,8 +59,7 @@ def test_one_object_has_one_latent_and_a_camera_for_each_picture(field: Generati
         pose, lens = (torch.from_numpy(part[view]) for part in (found.views.camera_to_worlds, found.views.intrinsics))
         made = signal.render_view(field.instance(found.latent), pose, lens, SIDE, SIDE).color[0]
         assert float((made - torch.from_numpy(found.views.pictures[view]) / 255).square().mean()) < 0.02
-    rows = guess_pictures(field, found)
-    assert len(rows) == 4 and all(len(row) == 5 for row in rows)
+    assert guess_sheet(field, [found]).shape == (2 * (130 + round(0.35 * 130)), 5 * 130, 3)
 
 
 def fit_scene(run: Path, *options: object) -> int:
