@@ -29,13 +29,13 @@ class GuidanceConfig:
     """Of diffusion."""
     steps: int = 4
     """Of Adam on every estimate; so many times more for a prior that draws at once."""
-    rate: float = 0.1
+    rate: float = 0.3
     """Of those, in standard deviations of the training latents."""
     rays: int = 256
     """Pixels drawn in each."""
-    pull: float = 1.0
+    pull: float = 0.5
     """Weight of the squared distance to the estimate against the log of the error of one view, where all is open."""
-    least_share: float = 0.3
+    least_share: float = 0.5
     """Of the variance that is taken as open to the end: what the prior has not seen."""
     seed: int = 0
     """Of draws and pixels."""

@@ -37,7 +37,7 @@ class SceneFitConfig:
     """Pixels drawn in each step."""
     rate: float = 0.1
     """Of the latent's steps, in standard deviations of the training latents."""
-    pull: float = 1.0
+    pull: float = 0.5
     """Weight of the latent's squared distance to the training latents against the log of the error of one view."""
     weight_steps: int = 0
     """Adam steps on the scene's own network afterwards; 0 to leave what its latent mixes."""
