@@ -18,7 +18,7 @@ from mnif_core.files.stored_config import Between, Width
 from mnif_core.prior.diffusion import SamplerName
 from mnif_core.prior.energy_score import energy_scores, paired_error
 from mnif_core.prior.guidance import GUIDANCE
-from mnif_core.prior.protocol import Prior, PriorKind
+from mnif_core.prior.protocol import Guide, Prior, PriorKind
 
 BANDWIDTHS = (0.4, 0.5, 0.6, 0.8)  # below the first, samples are hardly new
 FOLDS, DRAWN = 5, 1024  # parts of the latents that are held out in turn, and samples that are compared with each
@@ -112,6 +112,7 @@ class BootstrapPrior(Prior):
         steps: int = 25,
         label: int | None = None,
         guidance: float = GUIDANCE,
+        guide: Guide | None = None,
     ) -> Tensor:
         """See `Prior.sample`."""
         self._require_label(label)
@@ -127,7 +128,8 @@ class BootstrapPrior(Prior):
         root = torch.linalg.qr(offsets / total**0.5, mode="r").R
         noise = torch.randn(count, len(root), generator=generator, device=device).double()
         moved = (1 - b**2) ** 0.5 * offsets[chosen] + b * (noise @ root)
-        return (mean + moved).to(self.latents.dtype)
+        drawn = (mean + moved).to(self.latents.dtype)
+        return drawn if guide is None else guide(drawn, b**2)
 
 
 def _choose_bandwidth(latents: Tensor, seed: int) -> float:

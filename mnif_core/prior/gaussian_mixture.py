@@ -22,7 +22,7 @@ from mnif_core.prior.expectation_maximisation import (
     log_density,
 )
 from mnif_core.prior.guidance import GUIDANCE
-from mnif_core.prior.protocol import Prior, PriorKind
+from mnif_core.prior.protocol import Guide, Prior, PriorKind
 
 DEAD = 1e-8  # a latent dimension with a smaller spread has never moved, and moves in no sample
 
@@ -139,6 +139,7 @@ class GaussianMixturePrior(Prior):
         steps: int = 25,
         label: int | None = None,
         guidance: float = GUIDANCE,
+        guide: Guide | None = None,
     ) -> Tensor:
         """See `Prior.sample`."""
         self._require_label(label)
@@ -152,7 +153,7 @@ class GaussianMixturePrior(Prior):
         for component in range(self.config.components):
             own = chosen == component
             drawn[own] = self.means[component] + noise[own] @ self.factors[component].T
-        return drawn
+        return drawn if guide is None else guide(drawn, 1.0)
 
     @torch.no_grad()
     def log_density(self, latents: Tensor) -> Tensor:

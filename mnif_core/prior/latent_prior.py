@@ -28,7 +28,7 @@ from mnif_core.prior.diffusion import (
     training_target,
 )
 from mnif_core.prior.guidance import GUIDANCE, guided
-from mnif_core.prior.protocol import Prior, PriorKind
+from mnif_core.prior.protocol import Guide, Prior, PriorKind
 
 TOGETHER = 512  # latents that are denoised at once: bounds memory
 LABEL_DROPOUT = 0.15  # share of training latents whose label is left out (Ho & Salimans 2022: 0.1 to 0.2 do alike)
@@ -197,6 +197,7 @@ class LatentPrior(Prior):
         steps: int = 25,
         label: int | None = None,
         guidance: float = GUIDANCE,
+        guide: Guide | None = None,
     ) -> Tensor:
         """Draw `[count, h]` latents with the EMA weights.
 
@@ -207,6 +208,7 @@ class LatentPrior(Prior):
             steps: reverse steps, at most T.
             label: number of the one that all samples should have. None: as labels occur.
             guidance: towards the label, see `prior.guidance`.
+            guide: see `Prior.sample`; it moves the estimate of x_0 in every reverse step.
 
         Raises:
             ConfigError: no statistics yet, steps or guidance out of range, or a label that it does not know.
@@ -223,6 +225,8 @@ class LatentPrior(Prior):
         denoise = self.denoise_with()
         if label is not None:
             denoise = guided(self.denoise_with(label), denoise, guidance)
+        if guide is not None:
+            denoise = self._led(denoise, guide)
         timesteps = spread_timesteps(self.config.steps, steps)
         chain = self.schedule.respaced(timesteps)
         start = normal()
@@ -247,6 +251,15 @@ class LatentPrior(Prior):
             return to_x0(self.config.prediction, output, x, self.schedule.alphas_cumprod[timestep].to(x))
 
         return denoise
+
+    def _led(self, denoise: Denoise, guide: Guide) -> Denoise:
+        """What moves every estimate as `guide` says."""
+
+        def moved(x: Tensor, timestep: int) -> Tensor:
+            open_share = 1.0 - float(self.schedule.alphas_cumprod[timestep])
+            return self.standardise(guide(self.mean + self.std * denoise(x, timestep), open_share))
+
+        return moved
 
     def _require_fitted(self) -> None:
         if not self.is_fitted:

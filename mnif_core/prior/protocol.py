@@ -6,6 +6,7 @@ Shape letters: n latents, h latent dimension.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar, Literal, Protocol
 
 import torch
@@ -15,6 +16,11 @@ from mnif_core.errors import ConfigError
 from mnif_core.prior.diffusion import SamplerName
 from mnif_core.prior.guidance import GUIDANCE
 
+Guide = Callable[[Tensor, float], Tensor]
+"""(Estimates of latents `[n, h]`, share in [0, 1] of their variance that is open yet) -> better ones `[n, h]`.
+
+Reconstruction guidance (Ho et al. 2022, arXiv 2204.03458; for fields, SSDNeRF, arXiv 2304.06714), whatever the prior.
+"""
 PriorKind = Literal["diffusion", "gaussian-mixture", "bootstrap"]
 PriorChoice = Literal["auto", "diffusion", "gaussian-mixture", "bootstrap"]
 """A kind, or `auto`: the one that held-out latents choose (see `training.prior_choice`)."""
@@ -67,6 +73,7 @@ class Prior(nn.Module, ABC):
         steps: int = 25,
         label: int | None = None,
         guidance: float = GUIDANCE,
+        guide: Guide | None = None,
     ) -> Tensor:
         """Draw `[count, h]` latents.
 
@@ -78,6 +85,7 @@ class Prior(nn.Module, ABC):
             label: number of the one that all samples should have. None: as labels occur.
             guidance: towards the label, of reverse diffusion (see `prior.guidance`); others draw from the label's own
                 distribution.
+            guide: moves every estimate of the samples towards something observed.
 
         Raises:
             ConfigError: a label of a prior that was trained without, or that does not exist.

@@ -1,10 +1,13 @@
 """Scenes that were fitted to a finished field: one file each, `fitted/<name>.safetensors` in the field's folder.
 
+Beside it, where cameras were found, `fitted/<name>/`: the views with their `transforms.json`.
+
 Shape letters: h latent.
 """
 
 import hashlib
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +16,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from mnif_core.data.posed_views import PosedViews
+from mnif_core.data.transforms_writer import write_transforms
 from mnif_core.errors import CheckpointError, ConfigError
 from mnif_core.field_folder import FITTED
 from mnif_core.files.atomic import whole_file
@@ -90,6 +95,19 @@ def save_scene(field: Path, scene: SavedScene, latents: Tensor, may_replace: boo
             {"field": _fingerprint(latents)},
         )
     return path
+
+
+def save_cameras(field: Path, name: str, views: PosedViews) -> Path:
+    """Write the views of the saved scene `name`, with the cameras found for them, beside it, in place of older ones.
+
+    Returns:
+        Path of their `transforms.json`, which `mnif fit-scene` and nerfstudio read.
+
+    Raises:
+        OutputError: the folder cannot be written to.
+    """
+    shutil.rmtree(field / FITTED / name, ignore_errors=True)
+    return write_transforms(field / FITTED / name, views)
 
 
 def read_scene(field: Path, name: str, latents: Tensor) -> SavedScene:

@@ -11,22 +11,25 @@ import torch
 from rich.progress import track
 from torch import Tensor, nn
 
-from mnif_core.data.instances import DISTANCES
-from mnif_core.data.posed_views import PosedViews, read_posed_views
+from mnif_core.data.posed_views import read_posed_views
 from mnif_core.data.scene_folders import list_instances, split_views
-from mnif_core.errors import DataError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.instance_networks import InstanceNetworks
-from mnif_core.rendering.box import pixels_within, seen_in
-from mnif_core.rendering.cameras import pixel_directions
 from mnif_core.signals.scenes import SceneSignal
+from mnif_core.unseen.guided_draws import GuidanceConfig, guided_draws
+from mnif_core.unseen.target_views import TargetViews, mean_psnr
+from mnif_core.unseen.whitening import Whitening
 
-DEAD = 1e-6  # share of the widest direction's variance that every direction has at least
+EXACT = 1e-6  # an error that is none: less is below what 8 bits tell
 
 
 @dataclass(frozen=True)
 class SceneFitConfig:
-    """How a scene is found. The latent's prior is the Gaussian of the training latents."""
+    """How a scene is found. The latent's prior is the Gaussian of the training latents.
+
+    Errors count by their logarithms, the likelihood of noise whose variance is not known: an object that the field can
+    show well is to be met well, and one that it cannot is not forced.
+    """
 
     steps: int = 120
     """Adam steps on the latent."""
@@ -34,16 +37,19 @@ class SceneFitConfig:
     """Pixels drawn in each step."""
     rate: float = 0.1
     """Of the latent's steps, in standard deviations of the training latents."""
-    pull: float = 0.004
-    """Weight of the latent's squared distance to the training latents against the error of one view."""
+    pull: float = 0.5
+    """Weight of the latent's squared distance to the training latents against the log of the error of one view."""
     weight_steps: int = 0
     """Adam steps on the scene's own network afterwards; 0 to leave what its latent mixes."""
     weight_rate: float = 1e-3
     """Of those steps."""
-    weight_pull: float = 0.3
-    """Weight of the network's squared distance to what the latent mixes, against the error of one view."""
+    weight_pull: float = 300.0
+    """Weight of the network's squared distance to what the latent mixes, against the log of the error of one view."""
+    draws: int = 0
+    """Samples of the prior that the views guide; the latent starts from the one that meets them best. 0: it starts from
+    the mean of the training latents."""
     seed: int = 0
-    """Of the pixels drawn."""
+    """Of the pixels drawn, and of the prior's samples."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,7 @@ class SceneFit:
         views: pictures that were not fitted `[v, height, width, 3]` in [0, 1]; fitted ones where none was held out.
         made: the field's own of the same cameras.
         psnr: in dB, over `views`.
+        draws: guided samples of the prior `[n, h]`, those that meet the fitted views best first; none were drawn.
     """
 
     name: str
@@ -65,90 +72,7 @@ class SceneFit:
     views: Tensor
     made: Tensor
     psnr: float
-
-
-class TargetViews:
-    """Views as the field's renderer sees them: on its device, no finer than its own, in its world.
-
-    Args:
-        views: of one object.
-        signal: the field's.
-        device: the field's.
-
-    Raises:
-        DataError: the object is not at the origin, or the cameras stand much nearer or farther than the run's.
-    """
-
-    def __init__(self, views: PosedViews, signal: SceneSignal, device: torch.device | str) -> None:
-        beside = views.beside_the_origin()
-        if beside:
-            raise DataError(
-                f"{views.name}: the origin is outside {len(beside)} of {len(views)} views; "
-                "move the cameras so that the object is at the origin, z up"
-            )
-        nearest, farthest = (share * signal.camera_distance for share in DISTANCES)
-        if not nearest <= views.distance <= farthest:
-            ours, theirs = signal.camera_distance, views.distance
-            raise DataError(
-                f"{views.name}: cameras stand {theirs:.3g} from the origin, the run's {ours:.3g}; "
-                f"pass --scale {ours / theirs:.3g} to bring them as near, or --normalise"
-            )
-        self.name, self.signal = views.name, signal
-        pictures = torch.from_numpy(views.pictures).to(device)
-        height, width = pictures.shape[1:3]
-        share = min(1.0, signal.height / height)
-        self.height, self.width = round(height * share), round(width * share)
-        scale = torch.tensor([self.width / width, self.height / height]).repeat(2)
-        self.intrinsics = (torch.from_numpy(views.intrinsics) * scale).to(device)
-        self.cameras = torch.from_numpy(views.camera_to_worlds).to(device)
-        if share < 1.0:
-            planes = pictures.permute(0, 3, 1, 2).float()
-            smaller = nn.functional.interpolate(planes, (self.height, self.width), mode="area")
-            pictures = smaller.permute(0, 2, 3, 1).round().byte()
-        self.pictures = pictures
-        whole = torch.tensor([0, self.height - 1, 0, self.width - 1], device=device).expand(len(pictures), 4)
-        cameras, size = (self.cameras, self.intrinsics), (self.height, self.width)
-        self._ranges = whole if signal.box is None else seen_in(signal.box, *cameras, *size)
-
-    def __len__(self) -> int:
-        return len(self.pictures)
-
-    def draw(self, views: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Origins, directions and colours in [0, 1], each `[1, count, 3]`, of pixels drawn from `views` `[v]`.
-
-        Where the field has a box, from the pixels that can show it.
-        """
-        device = self.pictures.device
-        view = views.to(device)[torch.randint(len(views), (count,), generator=generator).to(device)]
-        poses = self.cameras[view]
-        row, column = pixels_within(self._ranges[view], torch.rand(2, count, generator=generator).to(device))
-        directions = pixel_directions(torch.stack([row, column], dim=-1), self.intrinsics[view], poses)
-        colors = self.pictures[view, row, column].float() / 255.0
-        return poses[None, :, :, 3], directions[None], colors[None]
-
-    def drawn_share(self, views: Tensor) -> float:
-        """Share of the pixels of `views` `[v]` that `draw` draws from."""
-        first_row, last_row, first, last = self._ranges[views.to(self.pictures.device)].unbind(1)
-        drawn = (last_row + 1 - first_row) * (last + 1 - first)
-        return float(drawn.float().mean()) / (self.height * self.width)
-
-    def truth(self, views: Tensor) -> Tensor:
-        """Pictures `[v, height, width, 3]` in [0, 1]."""
-        return self.pictures[views.to(self.pictures.device)].float() / 255.0
-
-    def rendered(self, networks: InstanceNetworks, views: Tensor) -> Tensor:
-        """What one scene's network shows from the same cameras, as `truth`."""
-        size = (self.height, self.width)
-        pictures = [
-            self.signal.render_view(networks, self.cameras[view], self.intrinsics[view], *size).color[0]
-            for view in views.tolist()
-        ]
-        return torch.stack(pictures)
-
-
-def mean_psnr(made: Tensor, truth: Tensor) -> float:
-    """In dB of pictures `[v, height, width, 3]` in [0, 1], mean over pictures."""
-    return float(-10.0 * (made - truth).square().mean((1, 2, 3)).clamp(min=1e-8).log10().mean())
+    draws: Tensor | None = None
 
 
 @torch.no_grad()
@@ -164,22 +88,29 @@ def nearest_training_scene(
     return int(torch.stack(errors).argmin())
 
 
-def fit_latent(field: GenerativeField, target: TargetViews, views: Tensor, fitting: SceneFitConfig) -> Tensor:
+def fit_latent(
+    field: GenerativeField,
+    target: TargetViews,
+    views: Tensor,
+    fitting: SceneFitConfig,
+    start: Tensor | None = None,
+) -> Tensor:
     """The latent `[h]` that explains `views` `[v]` of `target` and lies near the training latents.
 
     Maximum a posteriori in whitened coordinates; the fewer the views, the more the training latents count.
+    It starts from `start` `[h]`, or from the mean of the training latents.
     """
-    mean, spread = _gaussian(field.latents)
-    whitened = nn.Parameter(torch.zeros_like(mean))
+    whitening = Whitening.of(field.latents)
+    whitened = nn.Parameter(whitening.whitened(whitening.mean if start is None else start))
 
     def networks() -> InstanceNetworks:
-        return field.modulation.instance((mean + spread @ whitened)[None])
+        return field.modulation.instance(whitening.latents(whitened)[None])
 
     def penalty() -> Tensor:
         return fitting.pull / len(views) * whitened.square().mean()
 
     _minimise([whitened], networks, penalty, target, views, fitting, fitting.steps, fitting.rate)
-    return (mean + spread @ whitened).detach()
+    return whitening.latents(whitened).detach()
 
 
 def fit_weights(
@@ -220,34 +151,30 @@ def _minimise(
         origins, directions, colors = target.draw(views, fitting.rays, generator)
         jitter = torch.rand(1, fitting.rays, target.signal.samples_per_ray, generator=generator).to(colors.device)
         errors, _ = target.signal.rays_error(networks(), origins, directions, colors, jitter)
-        loss = share * errors.mean() + penalty()
+        loss = (share * errors.mean() + EXACT).log() + penalty()
         optimizer.zero_grad()
         loss.backward(inputs=parameters)
         optimizer.step()
         schedule.step()
 
 
-def _gaussian(latents: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean `[h]` and a square root `[h, h]` of the covariance, which few latents give only in part."""
-    mean = latents.mean(0)
-    count, dimensions = latents.shape
-    if count < 2:
-        return mean, torch.eye(dimensions, device=latents.device)
-    covariance = torch.cov(latents.T)
-    shrunk = torch.lerp(covariance, covariance.diag().diag(), dimensions / (dimensions + count))
-    variances, directions = torch.linalg.eigh(shrunk)
-    return mean, directions * variances.clamp(min=DEAD * float(variances.max())).sqrt()
-
-
 def find_scene(
     field: GenerativeField, target: TargetViews, views: Tensor, judged: Tensor, fitting: SceneFitConfig
 ) -> SceneFit:
-    """Fit one scene to `views` `[v]` of `target` and judge it by others, `judged`, or by the same if there are none."""
+    """Fit one scene to `views` `[v]` of `target` and judge it by others, `judged`, or by the same if there are none.
+
+    Raises:
+        ConfigError: draws of a field that has no prior.
+    """
     judged = judged if len(judged) else views
-    latent = fit_latent(field, target, views, fitting)
+    draws = None
+    if fitting.draws:
+        guidance = GuidanceConfig(draws=fitting.draws, pull=fitting.pull, seed=fitting.seed)
+        draws = guided_draws(field, target, views, guidance)
+    latent = fit_latent(field, target, views, fitting, None if draws is None else draws[0])
     networks = fit_weights(field, target, views, latent, fitting) if fitting.weight_steps else field.instance(latent)
     made, truth = target.rendered(networks, judged).cpu(), target.truth(judged).cpu()
-    return SceneFit(target.name, latent.cpu(), networks, truth, made, mean_psnr(made, truth))
+    return SceneFit(target.name, latent.cpu(), networks, truth, made, mean_psnr(made, truth), draws)
 
 
 def signal_of_scenes(field: GenerativeField) -> SceneSignal:

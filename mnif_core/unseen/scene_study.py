@@ -100,15 +100,15 @@ def _splits(target: TargetViews, config: StudyConfig) -> list[tuple[Tensor, Tens
     return [(rest[((torch.arange(count) + 0.5) * len(rest) / count).long()], held) for count in wanted]
 
 
-def scene_names(folder: Path, objects: Sequence[PosedViews], name: str | None, may_replace: bool) -> list[str]:
-    """What to call each object in the field's `folder`: `name`, or one made of its own.
+def scene_names(folder: Path, objects: Sequence[str], name: str | None, may_replace: bool) -> list[str]:
+    """What to call each of `objects`, by their own names, in the field's `folder`: `name`, or one made of its own.
 
     Raises:
         ConfigError: one name for several objects, names that are taken, or no names for files.
     """
     if name is not None and len(objects) > 1:
         raise ConfigError(f"one name, {name}, for {len(objects)} objects; leave --name out, or fit one at a time")
-    made = [re.sub(r"[^A-Za-z0-9_.-]+", "-", views.name).strip(".-") or "object" for views in objects]
+    made = [re.sub(r"[^A-Za-z0-9_.-]+", "-", own).strip(".-") or "object" for own in objects]
     names = [checked_name(folder, name or own, may_replace) for own in made]
     if len(set(names)) < len(names):
         raise ConfigError(f"two of the objects are called {max(names, key=names.count)}; fit one at a time with --name")
@@ -141,3 +141,16 @@ def study_pictures(results: Sequence[Sequence[StudyResult]]) -> list[list[Tensor
     Each `[height, width, 3]` in [0, 1].
     """
     return [[each[0].scene.views[0], *(one.scene.made[0] for one in each), each[-1].nearest[0]] for each in results]
+
+
+def draw_pictures(field: GenerativeField, results: Sequence[Sequence[StudyResult]]) -> list[list[Tensor]]:
+    """For every object two rows: the draws of the prior that its views guided, from one side and from the other.
+
+    Each `[height, width, 3]` in [0, 1]; those of the fewest views, which leave most open, the best first.
+    """
+    cameras, rows = signal_of_scenes(field).orbit(2), []
+    for each in results:
+        draws = each[0].scene.draws
+        if draws is not None:
+            rows += [list(field.render(draws, camera).cpu()) for camera in cameras]
+    return rows

@@ -112,12 +112,12 @@ def test_too_few_views_are_one_line(
 def test_objects_are_called_after_their_folders(
     field: GenerativeField, objects: list[PosedViews], tmp_path: Path
 ) -> None:
-    assert scene_names(tmp_path, objects, None, False) == ["scene_0", "scene_1"]
-    assert scene_names(tmp_path, objects[:1], "mine", False) == ["mine"]
+    assert scene_names(tmp_path, [one.name for one in objects], None, False) == ["scene_0", "scene_1"]
+    assert scene_names(tmp_path, [one.name for one in objects[:1]], "mine", False) == ["mine"]
     with pytest.raises(ConfigError, match="one name, mine, for 2 objects"):
-        scene_names(tmp_path, objects, "mine", False)
+        scene_names(tmp_path, [one.name for one in objects], "mine", False)
     with pytest.raises(ConfigError, match="two of the objects are called scene_0"):
-        scene_names(tmp_path, [objects[0], objects[0]], None, False)
+        scene_names(tmp_path, 2 * [objects[0].name], None, False)
 
 
 def test_what_was_found_is_read_back_and_its_name_is_taken(
@@ -130,8 +130,8 @@ def test_what_was_found_is_read_back_and_its_name_is_taken(
     assert all(torch.equal(a, b) for a, b in zip(found.weights, one.scene.networks.weights, strict=True))
     assert not stored_scene("scene_0", one.scene, own_weights=False).weights
     with pytest.raises(ConfigError, match="fitted before"):
-        scene_names(tmp_path, objects[:1], None, False)
-    assert scene_names(tmp_path, objects[:1], None, may_replace=True) == ["scene_0"]
+        scene_names(tmp_path, [one.name for one in objects[:1]], None, False)
+    assert scene_names(tmp_path, [one.name for one in objects[:1]], None, may_replace=True) == ["scene_0"]
 
 
 def test_a_field_of_pictures_has_no_views(objects: list[PosedViews]) -> None:

@@ -1,0 +1,99 @@
+"""Views of one object as a field's renderer sees them, and how well pictures meet them.
+
+Shape letters: v views, r rays.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from mnif_core.data.instances import DISTANCES
+from mnif_core.data.posed_views import PosedViews
+from mnif_core.errors import DataError
+from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.rendering.box import pixels_within, seen_in
+from mnif_core.rendering.cameras import pixel_directions
+from mnif_core.signals.scenes import SceneSignal
+
+
+class TargetViews:
+    """Views as the field's renderer sees them: on its device, no finer than its own, in its world.
+
+    Args:
+        views: of one object.
+        signal: the field's.
+        device: the field's.
+
+    Raises:
+        DataError: the object is not at the origin, or the cameras stand much nearer or farther than the run's.
+    """
+
+    def __init__(self, views: PosedViews, signal: SceneSignal, device: torch.device | str) -> None:
+        beside = views.beside_the_origin()
+        if beside:
+            raise DataError(
+                f"{views.name}: the origin is outside {len(beside)} of {len(views)} views; "
+                "move the cameras so that the object is at the origin, z up"
+            )
+        nearest, farthest = (share * signal.camera_distance for share in DISTANCES)
+        if not nearest <= views.distance <= farthest:
+            ours, theirs = signal.camera_distance, views.distance
+            raise DataError(
+                f"{views.name}: cameras stand {theirs:.3g} from the origin, the run's {ours:.3g}; "
+                f"pass --scale {ours / theirs:.3g} to bring them as near, or --normalise"
+            )
+        self.name, self.signal = views.name, signal
+        pictures = torch.from_numpy(views.pictures).to(device)
+        height, width = pictures.shape[1:3]
+        share = min(1.0, signal.height / height)
+        self.height, self.width = round(height * share), round(width * share)
+        scale = torch.tensor([self.width / width, self.height / height]).repeat(2)
+        self.intrinsics = (torch.from_numpy(views.intrinsics) * scale).to(device)
+        self.cameras = torch.from_numpy(views.camera_to_worlds).to(device)
+        if share < 1.0:
+            planes = pictures.permute(0, 3, 1, 2).float()
+            smaller = nn.functional.interpolate(planes, (self.height, self.width), mode="area")
+            pictures = smaller.permute(0, 2, 3, 1).round().byte()
+        self.pictures = pictures
+        whole = torch.tensor([0, self.height - 1, 0, self.width - 1], device=device).expand(len(pictures), 4)
+        cameras, size = (self.cameras, self.intrinsics), (self.height, self.width)
+        self._ranges = whole if signal.box is None else seen_in(signal.box, *cameras, *size)
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def draw(self, views: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Origins, directions and colours in [0, 1], each `[1, count, 3]`, of pixels drawn from `views` `[v]`.
+
+        Where the field has a box, from the pixels that can show it.
+        """
+        device = self.pictures.device
+        view = views.to(device)[torch.randint(len(views), (count,), generator=generator).to(device)]
+        poses = self.cameras[view]
+        row, column = pixels_within(self._ranges[view], torch.rand(2, count, generator=generator).to(device))
+        directions = pixel_directions(torch.stack([row, column], dim=-1), self.intrinsics[view], poses)
+        colors = self.pictures[view, row, column].float() / 255.0
+        return poses[None, :, :, 3], directions[None], colors[None]
+
+    def drawn_share(self, views: Tensor) -> float:
+        """Share of the pixels of `views` `[v]` that `draw` draws from."""
+        first_row, last_row, first, last = self._ranges[views.to(self.pictures.device)].unbind(1)
+        drawn = (last_row + 1 - first_row) * (last + 1 - first)
+        return float(drawn.float().mean()) / (self.height * self.width)
+
+    def truth(self, views: Tensor) -> Tensor:
+        """Pictures `[v, height, width, 3]` in [0, 1]."""
+        return self.pictures[views.to(self.pictures.device)].float() / 255.0
+
+    def rendered(self, networks: InstanceNetworks, views: Tensor) -> Tensor:
+        """What one scene's network shows from the same cameras, as `truth`."""
+        size = (self.height, self.width)
+        pictures = [
+            self.signal.render_view(networks, self.cameras[view], self.intrinsics[view], *size).color[0]
+            for view in views.tolist()
+        ]
+        return torch.stack(pictures)
+
+
+def mean_psnr(made: Tensor, truth: Tensor) -> float:
+    """In dB of pictures `[v, height, width, 3]` in [0, 1], mean over pictures."""
+    return float(-10.0 * (made - truth).square().mean((1, 2, 3)).clamp(min=1e-8).log10().mean())
