@@ -203,7 +203,7 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
     def setup_train(self) -> None:
         """Prepare training: all scenes for `ns-train`, the displayed scene for every other tool."""
         if self.test_mode != "val":
-            super().setup_train()
+            super().setup_train()  # type: ignore[no-untyped-call]
             return
         resident = self.store.resident(self.device)
         self.generator = torch.Generator(self.store.images.device)
@@ -215,7 +215,7 @@ class MultiSceneDataManager(VanillaDataManager[InputDataset]):
 
     def setup_eval(self) -> None:
         """Prepare the held-out views of all scenes, and the displayed scene's for nerfstudio's camera paths."""
-        super().setup_eval()
+        super().setup_eval()  # type: ignore[no-untyped-call]
         self.fixed_indices_eval_dataloader = HeldOutViews(  # type: ignore[assignment]
             self.store, self.device, self.config.eval_num_images_to_sample_from
         )

@@ -8,7 +8,8 @@ from nerfstudio.engine.optimizers import AdamOptimizerConfig
 from nerfstudio.plugins.types import MethodSpecification
 
 from mnif_core.latents.inner_loop import RowAdam
-from mnif_core.presets import MNIF_MID, MNIF_TINY, NERF_S, ScenePreset
+from mnif_core.preset_config import ScenePreset
+from mnif_core.presets import MNIF_MID, MNIF_TINY, NERF_S
 from mnif_nerfstudio.datamanager import MultiSceneDataManagerConfig
 from mnif_nerfstudio.model import MnifModelConfig
 from mnif_nerfstudio.optimizers import FusedAdamConfig, MixtureAdamConfig

@@ -107,7 +107,7 @@ class MnifModel(Model):
 
     def populate_modules(self) -> None:
         """Build field and prior for the scenes that the datamanager has announced in its metadata."""
-        super().populate_modules()
+        super().populate_modules()  # type: ignore[no-untyped-call]
         config, views = self.config, self.kwargs["metadata"]["views"]
         self.scene_names: list[str] = list(self.kwargs["metadata"]["scene_names"])
         self.labels: list[str] = list(self.kwargs["metadata"].get("labels", ()))

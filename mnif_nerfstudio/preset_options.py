@@ -7,7 +7,7 @@ from typing import Any
 
 from mnif_core.errors import ConfigError
 from mnif_core.networks.mixture import MixtureConfig
-from mnif_core.presets import ScenePreset
+from mnif_core.preset_config import ScenePreset
 from mnif_core.prior.latent_prior import PriorConfig
 from mnif_core.signals.scenes import SceneSignal
 

@@ -91,9 +91,9 @@ def cut_out(path: Path, side: int, background: tuple[float, float, float] = (1.0
 def _layers(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The object over black `[height, width, 3]` and its opacity `[height, width]`, both in [0, 1]."""
     over_white, over_black = decode(path), decode(path, "black")
-    clear = (over_white.astype(np.float32) - over_black).max(-1) / 255
+    clear = (over_white.astype(np.float32) - over_black).max(-1) / np.float32(255)
     if clear.any():
-        return over_black.astype(np.float32) / 255, 1.0 - clear
+        return over_black.astype(np.float32) / np.float32(255), np.float32(1) - clear
     colour = plain_colour(border(over_white))
     if colour is None:
         raise DataError(
@@ -101,7 +101,7 @@ def _layers(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
             "before a plain wall"
         )
     opaque = differs(over_white, colour)
-    return over_white * opaque[..., None].astype(np.float32) / 255, opaque.astype(np.float32)
+    return np.where(opaque[..., None], over_white, 0).astype(np.float32) / np.float32(255), opaque.astype(np.float32)
 
 
 def _object(path: Path, filled: Mask) -> Mask:

@@ -26,7 +26,8 @@ from mnif_core.evaluation.subjects import subject_of
 from mnif_core.files.atomic import write_json
 from mnif_core.files.stored_config import parse_json
 from mnif_core.generative_field import GenerativeField
-from mnif_core.presets import PRESETS, Preset
+from mnif_core.preset_config import Preset
+from mnif_core.presets import PRESETS
 from mnif_core.prior.denoiser import DenoiserConfig
 from mnif_core.sheets import arrange, save_png, tiles
 from mnif_core.signals.kinds import SIGNALS
@@ -185,7 +186,7 @@ def _key(config: ComparisonConfig, preset: Preset, train: Observations, unseen: 
     """What a finished row depends on, as JSON gives it back."""
     settings = {"preset": asdict(preset), "kind": preset.modulation.kind, "seconds": config.seconds}
     settings |= {"samples": config.samples, "seed": config.seed, "data": str(config.data)}
-    return json.loads(json.dumps(settings | {"train": train.names, "unseen": unseen.names}))  # type: ignore[no-any-return]
+    return json.loads(json.dumps(settings | {"train": train.names, "unseen": unseen.names}))
 
 
 def _finished(folder: Path, key: dict[str, Any]) -> dict[str, Any] | None:

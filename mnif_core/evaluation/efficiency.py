@@ -16,7 +16,8 @@ from typing import Any
 import torch
 
 from mnif_core.networks.modulation import ModulationConfig
-from mnif_core.presets import PRESETS, ScenePreset
+from mnif_core.preset_config import ScenePreset
+from mnif_core.presets import PRESETS
 from mnif_core.signals.kinds import SIGNALS
 from mnif_core.signals.protocol import Signal
 from mnif_core.signals.scenes import SceneSignal

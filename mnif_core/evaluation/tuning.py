@@ -25,7 +25,8 @@ from mnif_core.files.notes import tell
 from mnif_core.files.stored_config import from_json, parse_json
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.mixture import MixtureConfig
-from mnif_core.presets import Preset, StageConfig, preset
+from mnif_core.preset_config import Preset, StageConfig
+from mnif_core.presets import preset
 from mnif_core.sheets import arrange, label, save_png, tiles
 from mnif_core.training.field_stage import FieldStage
 from mnif_core.training.images import ImageTrainer

@@ -229,7 +229,8 @@ class Clouds(NamedTuple):
 
 def clouds(grids: Iterable[NDArray[np.float32]], count: int, what: str, most: int | None = None) -> Clouds:
     """The surfaces of `count` solids, of which the first `most` that are not empty are kept. None: all of them."""
-    found, filled = [], 0
+    found: list[Tensor] = []
+    filled = 0
     for index, grid in enumerate(track(grids, f"Surfaces of {what}", total=count, transient=True)):
         mesh = grid_mesh(grid)
         if not len(mesh.faces):

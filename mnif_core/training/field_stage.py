@@ -8,7 +8,7 @@ from mnif_core.generative_field import GenerativeField
 from mnif_core.latents.fitter import LatentFitter
 from mnif_core.latents.inner_loop import RowAdam
 from mnif_core.latents.refit import Refitted, refit
-from mnif_core.presets import Preset
+from mnif_core.preset_config import Preset
 from mnif_core.prior.protocol import Prior
 from mnif_core.signals.observations import Observations
 from mnif_core.training.checkpoint import pack, pack_optimizer, unpack, unpack_optimizer

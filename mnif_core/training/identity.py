@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from mnif_core.errors import CheckpointError
 from mnif_core.files.stored_config import shown
-from mnif_core.presets import Preset
+from mnif_core.preset_config import Preset
 from mnif_core.prior.protocol import PriorChoice
 
 FITTING: dict[str, Any] = {"latent_noise": 0.0, "refit_steps": 0}

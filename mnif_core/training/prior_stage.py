@@ -4,7 +4,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from mnif_core.presets import Preset
+from mnif_core.preset_config import Preset
 from mnif_core.prior.latent_prior import LatentPrior
 from mnif_core.training.checkpoint import pack, pack_optimizer, unpack, unpack_optimizer
 from mnif_core.training.stages import batch_of, optimizer_step, rates_of, require_divisible, step_generator

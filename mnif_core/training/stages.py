@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mnif_core.errors import ConfigError, TrainingError
-from mnif_core.presets import StageConfig
+from mnif_core.preset_config import StageConfig
 from mnif_core.seeds import mixed_seed
 
 

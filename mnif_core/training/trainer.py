@@ -22,7 +22,7 @@ from mnif_core.files.atomic import writing
 from mnif_core.files.notes import tell
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.mixture import MixtureConfig
-from mnif_core.presets import Preset
+from mnif_core.preset_config import Preset
 from mnif_core.presets import preset as named_preset
 from mnif_core.prior.protocol import PriorChoice
 from mnif_core.seeds import mixed_seed

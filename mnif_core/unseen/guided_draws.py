@@ -116,5 +116,5 @@ def guided_draws(
     guide = ViewGuide(field, target, views, config, steps)
     generator = torch.Generator(field.device).manual_seed(config.seed)
     count = min(config.reverse_steps, reverse or config.reverse_steps)
-    drawn = prior.sample(config.draws, generator, "ddpm", count, guide)
+    drawn = prior.sample(config.draws, generator, "ddpm", count, guide=guide)
     return drawn[guide.errors(drawn).argsort()]

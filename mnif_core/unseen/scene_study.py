@@ -17,12 +17,11 @@ from mnif_core.unseen.saved_scenes import SavedScene, checked_name
 from mnif_core.unseen.scene_fitting import (
     SceneFit,
     SceneFitConfig,
-    TargetViews,
     find_scene,
-    mean_psnr,
     nearest_training_scene,
     signal_of_scenes,
 )
+from mnif_core.unseen.target_views import TargetViews, mean_psnr
 
 
 @dataclass(frozen=True)

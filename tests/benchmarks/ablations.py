@@ -25,7 +25,8 @@ from mnif_core.evaluation.metrics.extractors import offline_extractor
 from mnif_core.generative_field import GenerativeField
 from mnif_core.latents.inner_loop import FittingConfig
 from mnif_core.networks.mixture import CoefficientPolicy, MixtureConfig
-from mnif_core.presets import PRESETS, Preset
+from mnif_core.preset_config import Preset
+from mnif_core.presets import PRESETS
 from mnif_core.prior.latent_prior import PriorConfig
 from mnif_core.signals.images import ImageObservations
 from mnif_core.signals.observations import Observations, split

@@ -18,6 +18,7 @@ from torch import Tensor
 from mnif_core.evaluation.efficiency import peak_memory
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.networks.kernels.backend import Backend
+from mnif_core.networks.kernels.dispatch import Implementation
 from mnif_core.networks.kernels.reference import REFERENCE
 from mnif_core.networks.kernels.tiny_cuda_nn import TINY_CUDA_NN, is_exact
 from mnif_core.networks.kernels.triton.launch import FUSED, Fused
@@ -113,7 +114,8 @@ def _views(device: torch.device) -> list[Row]:
 def training(device: torch.device, scenes: int = 8, rays: int = 32 * 512) -> list[Row]:
     """One step of auto-decoding at the paper's size: mixing, rendering, loss, gradients, Adam; data left out."""
     rows = []
-    for implementation, tf32 in (("torch", False), ("torch", True), ("triton", False)):
+    choices: list[tuple[Implementation, bool]] = [("torch", False), ("torch", True), ("triton", False)]
+    for implementation, tf32 in choices:
         torch.manual_seed(0)
         mixture = MixtureSiren(MixtureConfig()).to(device)
         mixture.implementation = implementation

@@ -24,14 +24,8 @@ from mnif_core.data.scene_folders import list_instances
 from mnif_core.generative_field import GenerativeField
 from mnif_core.rendering.poses import rotation_distance, turn_about
 from mnif_core.unseen.pose_bank import PoseBank
-from mnif_core.unseen.scene_fitting import (
-    SceneFitConfig,
-    TargetViews,
-    find_scene,
-    mean_psnr,
-    nearest_training_scene,
-    signal_of_scenes,
-)
+from mnif_core.unseen.scene_fitting import SceneFitConfig, find_scene, nearest_training_scene, signal_of_scenes
+from mnif_core.unseen.target_views import TargetViews, mean_psnr
 from mnif_core.unseen.unposed import cut_outs, find_cameras
 
 JUDGED = 6  # other views of an object

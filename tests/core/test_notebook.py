@@ -26,7 +26,7 @@ def test_the_readmes_cells_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     text, changed = re.subn(r'"outputs/[^"]*"', repr(str(tmp_path / "field")), found[1])
     assert changed == 1
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    shell = InteractiveShell()
+    shell: Any = InteractiveShell()  # type: ignore[no-untyped-call]
     shown: list[str] = []
 
     def keep(data: dict[str, Any] | None, _: object = None) -> None:

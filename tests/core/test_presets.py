@@ -7,7 +7,8 @@ import pytest
 
 import mnif_core.training.config
 from mnif_core.errors import ConfigError
-from mnif_core.presets import PRESETS, StageConfig, preset
+from mnif_core.preset_config import StageConfig
+from mnif_core.presets import PRESETS, preset
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from mnif_core.networks.functa import FunctaConfig
 from mnif_core.networks.hypernetwork import HypernetworkConfig
 from mnif_core.networks.mixture import MixtureConfig
 from mnif_core.official import import_official
-from mnif_core.presets import IMAGE_TINY, PRESETS, StageConfig
+from mnif_core.preset_config import StageConfig
+from mnif_core.presets import IMAGE_TINY, PRESETS
 from mnif_core.prior.bootstrap import BootstrapPrior
 from mnif_core.prior.latent_prior import PriorConfig
 from mnif_core.signals.scenes import SceneSignal

@@ -52,7 +52,7 @@ class Backend(ABC):
 
     def loss(self, siren: Siren, coordinates: Tensor, criterion: Criterion) -> Tensor:
         """What `criterion` says of every network at its own points: `[s, p, d]` -> `[s]`, differentiable once."""
-        return _Whole.apply(self.values(siren, coordinates), criterion)  # type: ignore[no-any-return]
+        return _Whole.apply(self.values(siren, coordinates), criterion)
 
     def squared_error_gradient(self, siren: Siren, coordinates: Tensor, targets: Tensor) -> NetworkGradient:
         """See `InstanceNetworks.squared_error_gradient`."""

@@ -76,7 +76,7 @@ def test_sampling_holds_no_more_for_more_steps_and_only_latents_for_more_samples
 def test_samples_do_not_depend_on_how_many_are_denoised_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     prior = LatentPrior(PriorConfig(latent_dim=4, width=32))
     prior.fit_statistics(two_clusters(20).repeat(1, 2)[:, :4])
-    torch.nn.init.normal_(prior.averaged.blocks[0].linear2.weight)
+    torch.nn.init.normal_(prior.averaged.get_submodule("blocks.0.linear2").get_parameter("weight"))
     whole = prior.sample(100, torch.Generator().manual_seed(0))
     monkeypatch.setattr("mnif_core.prior.latent_prior.TOGETHER", 33)
     torch.testing.assert_close(prior.sample(100, torch.Generator().manual_seed(0)), whole)

@@ -10,7 +10,8 @@ from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
 from mnif_core.rendering.box import Box, inside
 from mnif_core.rendering.occupancy import Occupancy
 from mnif_core.signals.scenes import BEYOND, CELLS, TEST_SIZE, THRESHOLDS, TOLERANCE, SceneSignal
-from mnif_core.unseen.scene_fitting import SceneFitConfig, TargetViews, find_scene, nearest_training_scene
+from mnif_core.unseen.scene_fitting import SceneFitConfig, find_scene, nearest_training_scene
+from mnif_core.unseen.target_views import TargetViews
 from tests.evaluated_points import count_points
 
 BOX: Box = ((-0.2, -0.4, -0.1), (0.3, 0.4, 0.2))

@@ -1,6 +1,7 @@
 """Samples of every kind of prior that views guide."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -29,7 +30,7 @@ def diffusion(latents: Tensor) -> Prior:
     return prior
 
 
-KINDS = {
+KINDS: dict[str, Callable[[Tensor], Prior]] = {
     "diffusion": diffusion,
     "bootstrap": lambda latents: BootstrapPrior.fit(latents, 0.5),
     "mixture": lambda latents: GaussianMixturePrior.fit(latents, 2),
@@ -75,7 +76,9 @@ def test_a_guide_that_changes_nothing_leaves_samples_as_they_are(kind: str) -> N
         return estimate
 
     with torch.no_grad():
-        plain, guided = (prior.sample(5, torch.Generator().manual_seed(1), "ddpm", 8, one) for one in (None, guide))
+        plain, guided = (
+            prior.sample(5, torch.Generator().manual_seed(1), "ddpm", 8, guide=one) for one in (None, guide)
+        )
     torch.testing.assert_close(guided, plain)
     assert all(0.0 <= share <= 1.0 for share in shares)
     assert shares == sorted(shares, reverse=True) and len(shares) == (8 if kind == "diffusion" else 1)

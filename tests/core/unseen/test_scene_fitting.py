@@ -15,7 +15,8 @@ from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.unseen.saved_scenes import read_scene, saved_names
-from mnif_core.unseen.scene_fitting import SceneFitConfig, TargetViews, find_scene, fit_scenes, nearest_training_scene
+from mnif_core.unseen.scene_fitting import SceneFitConfig, find_scene, fit_scenes, nearest_training_scene
+from mnif_core.unseen.target_views import TargetViews
 from tests.core.test_cli import save_field
 
 SIZE, VIEWS = 16, 8

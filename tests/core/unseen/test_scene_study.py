@@ -10,7 +10,7 @@ from mnif_core.errors import ConfigError, DataError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.unseen.saved_scenes import read_scene, save_scene
-from mnif_core.unseen.scene_fitting import SceneFitConfig, TargetViews, nearest_training_scene
+from mnif_core.unseen.scene_fitting import SceneFitConfig, nearest_training_scene
 from mnif_core.unseen.scene_study import (
     StudyConfig,
     mean_scores,
@@ -19,6 +19,7 @@ from mnif_core.unseen.scene_study import (
     study_objects,
     study_pictures,
 )
+from mnif_core.unseen.target_views import TargetViews
 from tests.small_field import small_field
 from tests.srn_fixture import write_srn
 

@@ -9,7 +9,7 @@ from mnif_core.viewing.controls import LONGEST_MENU
 from mnif_core.viewing.named_instances import menu_of
 from mnif_core.viewing.selection import Selection
 from mnif_core.viewing.steering import Steering
-from tests.core.viewing.test_steering import Browser, HeldDisplay, begin
+from tests.core.viewing.held_display import Browser, HeldDisplay, begin
 from tests.viser_server import press, until, viser_server
 
 

@@ -10,7 +10,7 @@ Importing this file imports numba and compiles, from numba's cache where it can:
 AttributeError say that numba or such an OpenMP is not to be had.
 """
 
-# mypy: disallow-untyped-defs=False
+# mypy: disallow-untyped-defs=False, disallow-untyped-calls=False, disable-error-code="attr-defined,call-arg,operator"
 # numba's parameters are typed by what it is called with
 
 import ctypes

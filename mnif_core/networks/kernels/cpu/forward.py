@@ -32,7 +32,7 @@ def tiled_values(
         sine_output: whether the last layer has a sine too.
         features: see `Siren.features`.
     """
-    return _Values.apply(coordinates, sine_output, features, *folded)  # type: ignore[no-any-return]
+    return _Values.apply(coordinates, sine_output, features, *folded)
 
 
 def evaluate(coordinates: Tensor, folded: Sequence[Tensor], sine_output: bool, features: Features | None) -> Tensor:

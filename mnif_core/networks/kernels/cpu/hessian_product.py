@@ -45,7 +45,7 @@ def squared_error_gradient_by_weights(
     Returns:
         Per layer `[s, o, i]`.
     """
-    return _Gradient.apply(coordinates, targets, sine_output, features, *folded)  # type: ignore[no-any-return]
+    return _Gradient.apply(coordinates, targets, sine_output, features, *folded)
 
 
 class _Gradient(torch.autograd.Function):

@@ -32,7 +32,7 @@ def tiled_loss(
         criterion: what is lost.
         features: see `Siren.features`.
     """
-    return _Tiled.apply(coordinates, criterion, sine_output, features, *folded)  # type: ignore[no-any-return]
+    return _Tiled.apply(coordinates, criterion, sine_output, features, *folded)
 
 
 class _Tiled(torch.autograd.Function):

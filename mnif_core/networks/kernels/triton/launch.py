@@ -80,7 +80,7 @@ class Fused(Backend):
             sine_output=siren.sine_output,
             precision=self.precision,
         )
-        return _Fused.apply(coordinates, pack(siren), network)  # type: ignore[no-any-return]
+        return _Fused.apply(coordinates, pack(siren), network)
 
 
 FUSED = Fused()

@@ -24,7 +24,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("MNIF_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setattr(sine_choice, "compiled_sines", lambda: OTHER)
-    monkeypatch.setattr(sine_choice.metadata, "version", lambda package: "0.60")
+    monkeypatch.setattr("importlib.metadata.version", lambda package: "0.60")
     chosen_sines.cache_clear()
     yield
     chosen_sines.cache_clear()
