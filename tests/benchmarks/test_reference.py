@@ -1,5 +1,7 @@
 """The reference of the benchmark computes what ours computes: otherwise a ratio says nothing."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -11,6 +13,7 @@ from mnif_core.rendering.cameras import pixel_directions
 from mnif_core.signals.scenes import SceneSignal
 from tests.benchmarks import reference
 from tests.benchmarks.measuring import Case, Limits, Work, measure
+from tests.benchmarks.sine_rates import TILE, sine_rates
 
 
 def small(in_dim: int, out_dim: int, output: str) -> tuple[MixtureSiren, Tensor]:
@@ -102,3 +105,16 @@ def test_a_case_is_measured_whole() -> None:
     peak = row["reference"]["peak_mib"]
     assert peak is None or 30 < peak < 64
     assert limits.share(Work(flops=5e8, sines=2.5e8, bytes=1e8), 1.0) == 0.75
+
+
+def test_every_sine_of_the_machine_is_measured() -> None:
+    seconds = iter([2.0, 0.5, 4.0])
+
+    def timed(run: Callable[[], object]) -> float:
+        run()
+        return next(seconds)
+
+    count = torch.get_num_threads() * TILE
+    rates = sine_rates(timed)
+    assert list(rates) in (["torch", "numpy"], ["torch", "numpy", "numba"])
+    assert list(rates.values()) == [count / 2.0, count / 0.5, count / 4.0][: len(rates)]
