@@ -91,17 +91,17 @@ def cut_out(path: Path, side: int, background: tuple[float, float, float] = (1.0
 def _layers(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The object over black `[height, width, 3]` and its opacity `[height, width]`, both in [0, 1]."""
     over_white, over_black = decode(path), decode(path, "black")
-    clear = (over_white.astype(np.float32) - over_black).max(-1) / 255
+    unit: NDArray[np.float32] = np.divide(over_black, 255, dtype=np.float32)
+    clear: NDArray[np.float32] = (np.divide(over_white, 255, dtype=np.float32) - unit).max(-1)
     if clear.any():
-        return over_black.astype(np.float32) / 255, 1.0 - clear
+        return unit, np.subtract(1, clear, dtype=np.float32)
     colour = plain_colour(border(over_white))
     if colour is None:
         raise DataError(
             f"{path}: its background is neither transparent nor of one colour; cut the object out, or photograph it "
             "before a plain wall"
         )
-    opaque = differs(over_white, colour)
-    return over_white * opaque[..., None].astype(np.float32) / 255, opaque.astype(np.float32)
+    return unit, differs(over_white, colour).astype(np.float32)
 
 
 def _object(path: Path, filled: Mask) -> Mask:
