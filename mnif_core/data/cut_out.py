@@ -109,7 +109,7 @@ def _object(path: Path, filled: Mask) -> Mask:
     if np.count_nonzero(filled) < LEAST or filled.all():
         raise DataError(f"{path}: no object before a background; pass a picture of one, plain around it")
     reach = max(1, round(NEAR * max(filled.shape)))
-    joined, count = ndimage.label(ndimage.binary_dilation(filled, iterations=reach))
+    joined, count = ndimage.label(ndimage.maximum_filter(filled, 2 * reach + 1))
     sizes = np.bincount(joined[filled], minlength=count + 1)
     large = np.flatnonzero(sizes > OTHER * sizes.max())
     if len(large) > 1:
