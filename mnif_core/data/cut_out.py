@@ -79,13 +79,13 @@ def cut_out(path: Path, side: int, background: tuple[float, float, float] = (1.0
     extent = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
     half = 0.5 * extent / FILLED
     centre = 0.5 * (columns[0] + columns[-1] + 1), 0.5 * (rows[0] + rows[-1] + 1)
-    corner = centre[0] - half, centre[1] - half
+    corner = float(centre[0] - half), float(centre[1] - half)
     solid = np.dstack([over_black * (opacity > 0)[..., None], opacity]).astype(np.float32)
     small = np.dstack([_square(plane, corner, 2 * half, side) for plane in np.moveaxis(solid, -1, 0)])
     share = small[..., 3].clip(0.0, 1.0)
     colours = small[..., :3] + (1.0 - share[..., None]) * np.array(background, dtype=np.float32)
     picture = (colours.clip(0.0, 1.0) * 255).round().astype(np.uint8)
-    return CutOut(path.stem, picture, share, side / (2 * half), corner, (width, height))
+    return CutOut(path.stem, picture, share, float(side / (2 * half)), corner, (width, height))
 
 
 def _layers(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
