@@ -79,29 +79,29 @@ def cut_out(path: Path, side: int, background: tuple[float, float, float] = (1.0
     extent = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
     half = 0.5 * extent / FILLED
     centre = 0.5 * (columns[0] + columns[-1] + 1), 0.5 * (rows[0] + rows[-1] + 1)
-    corner = centre[0] - half, centre[1] - half
+    corner = float(centre[0] - half), float(centre[1] - half)
     solid = np.dstack([over_black * (opacity > 0)[..., None], opacity]).astype(np.float32)
     small = np.dstack([_square(plane, corner, 2 * half, side) for plane in np.moveaxis(solid, -1, 0)])
     share = small[..., 3].clip(0.0, 1.0)
     colours = small[..., :3] + (1.0 - share[..., None]) * np.array(background, dtype=np.float32)
     picture = (colours.clip(0.0, 1.0) * 255).round().astype(np.uint8)
-    return CutOut(path.stem, picture, share, side / (2 * half), corner, (width, height))
+    return CutOut(path.stem, picture, share, float(side / (2 * half)), corner, (width, height))
 
 
 def _layers(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The object over black `[height, width, 3]` and its opacity `[height, width]`, both in [0, 1]."""
     over_white, over_black = decode(path), decode(path, "black")
-    clear = (over_white.astype(np.float32) - over_black).max(-1) / np.float32(255)
+    unit: NDArray[np.float32] = np.divide(over_black, 255, dtype=np.float32)
+    clear: NDArray[np.float32] = (np.divide(over_white, 255, dtype=np.float32) - unit).max(-1)
     if clear.any():
-        return over_black.astype(np.float32) / np.float32(255), np.float32(1) - clear
+        return unit, np.subtract(1, clear, dtype=np.float32)
     colour = plain_colour(border(over_white))
     if colour is None:
         raise DataError(
             f"{path}: its background is neither transparent nor of one colour; cut the object out, or photograph it "
             "before a plain wall"
         )
-    opaque = differs(over_white, colour)
-    return np.where(opaque[..., None], over_white, 0).astype(np.float32) / np.float32(255), opaque.astype(np.float32)
+    return unit, differs(over_white, colour).astype(np.float32)
 
 
 def _object(path: Path, filled: Mask) -> Mask:
@@ -109,7 +109,7 @@ def _object(path: Path, filled: Mask) -> Mask:
     if np.count_nonzero(filled) < LEAST or filled.all():
         raise DataError(f"{path}: no object before a background; pass a picture of one, plain around it")
     reach = max(1, round(NEAR * max(filled.shape)))
-    joined, count = ndimage.label(ndimage.binary_dilation(filled, iterations=reach))
+    joined, count = ndimage.label(ndimage.maximum_filter(filled, 2 * reach + 1))
     sizes = np.bincount(joined[filled], minlength=count + 1)
     large = np.flatnonzero(sizes > OTHER * sizes.max())
     if len(large) > 1:

@@ -108,7 +108,7 @@ def test_gradients_of_poses_lenses_and_latents_are_finite_differences() -> None:
     model = MovingGuesses(start_of(field.latents[:2], rotation), Whitening.of(field.latents))
     with torch.no_grad():
         for part in model.parameters():
-            part.add_(torch.randn(part.shape, dtype=torch.float64, generator=generator), alpha=0.01)
+            part.add_(0.01 * torch.randn(part.shape, dtype=torch.float64, generator=generator))
     pixels = torch.tensor([[12, 14], [14, 16], [16, 18], [17, 15], [15, 12]])  # of the box, away from its edges
     view = torch.zeros(len(pixels), dtype=torch.long)
     refinement.objective(model, view, pixels).sum().backward()
