@@ -88,8 +88,8 @@ class ResidualMLP(nn.Module):
         self.output = nn.Linear(config.width, config.latent_dim)
         for linear in (self.time, self.input, self.output):
             _kaiming_(linear)
-        # made last, so that without labels all else starts from the same numbers; the last row is no label. A part joins
-        # the time, which every block hears of, and a part the latents, which is heard before blocks have learned anything
+        # made last, so that without labels all else starts from the same numbers; the last row is no label. Of a row a
+        # part joins the time, for every block, and a part the latents; samples follow both better than either
         self.label = nn.Embedding(config.classes + 1, config.time_dim + config.width) if config.classes else None
 
     def forward(self, latents: Tensor, timesteps: Tensor, labels: Tensor | None = None) -> Tensor:
