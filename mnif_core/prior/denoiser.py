@@ -88,8 +88,9 @@ class ResidualMLP(nn.Module):
         self.output = nn.Linear(config.width, config.latent_dim)
         for linear in (self.time, self.input, self.output):
             _kaiming_(linear)
-        # made last, so that without labels all else starts from the same numbers; the last row is no label
-        self.label = nn.Embedding(config.classes + 1, config.width) if config.classes else None
+        # made last, so that without labels all else starts from the same numbers; the last row is no label. Of a row a
+        # part joins the time, for every block, and a part the latents; samples follow both better than either
+        self.label = nn.Embedding(config.classes + 1, config.time_dim + config.width) if config.classes else None
 
     def forward(self, latents: Tensor, timesteps: Tensor, labels: Tensor | None = None) -> Tensor:
         """Noisy latents `[n, h]` at integer timesteps `[n]` -> prediction `[n, h]`.
@@ -99,7 +100,8 @@ class ResidualMLP(nn.Module):
         time = self.time(timestep_embedding(timesteps, self.config.time_dim).to(latents.dtype))
         hidden, skips, half = self.input(latents), [], len(self.blocks) // 2
         if self.label is not None:
-            hidden = hidden + self.label(torch.full_like(timesteps, self.config.classes) if labels is None else labels)
+            own = self.label(torch.full_like(timesteps, self.config.classes) if labels is None else labels)
+            time, hidden = time + own[:, : self.config.time_dim], hidden + own[:, self.config.time_dim :]
         for index, block in enumerate(self.blocks):
             if index < half:
                 skips.append(hidden)

@@ -93,8 +93,8 @@ def choose_prior(
     """The prior that a run ends with.
 
     Of kinds that do not copy, the first in the order diffusion, smoothed bootstrap, mixture whose energy score is worse
-    than the best by no more than two standard errors of the difference. With labels too, kinds
-    are judged by samples that are asked for without one.
+    than the best by no more than two standard errors of the difference. Of labelled latents
+    kinds are judged by samples of every label, as many as known latents have it, unguided.
 
     Args:
         asked: a kind, or `auto`.
@@ -118,17 +118,19 @@ def choose_prior(
     candidates: dict[PriorKind, Prior] = {} if diffusion is None else {"diffusion": diffusion}
     of_known = labelled and {**labelled, "labels": known_labels}
     candidates |= {kind: fit(known, **of_known) for kind, fit in AT_ONCE.items()}
-    judged = _judged(candidates, known, held_out)
+    judged = _judged(candidates, known, held_out, known_labels)
     kind = next(iter(_in_order(judged)))
     prior = candidates[kind] if kind not in AT_ONCE else AT_ONCE[kind](latents, **labelled)
     return Choice(prior, _reason(kind, judged, len(held_out)), judged)
 
 
-def _judged(candidates: dict[PriorKind, Prior], known: Tensor, held_out: Tensor) -> dict[PriorKind, Judged]:
+def _judged(
+    candidates: dict[PriorKind, Prior], known: Tensor, held_out: Tensor, labels: Tensor | None
+) -> dict[PriorKind, Judged]:
     scores, novelty = {}, {}
     gap = float(distances(held_out, known).median())
     for kind, prior in candidates.items():
-        samples = prior.sample(DRAWN, torch.Generator(known.device).manual_seed(0))
+        samples = _drawn(prior, labels, torch.Generator(known.device).manual_seed(0))
         scores[kind] = energy_scores(samples, held_out)
         novelty[kind] = float(distances(samples, known).median()) / gap if gap > 0 else 1.0
     fresh = [kind for kind in scores if novelty[kind] >= COPIES] or list(scores)
@@ -137,6 +139,15 @@ def _judged(candidates: dict[PriorKind, Prior], known: Tensor, held_out: Tensor)
         kind: Judged(float(score.mean()), float((score - best).mean()), paired_error(score, best), novelty[kind])
         for kind, score in scores.items()
     }
+
+
+def _drawn(prior: Prior, labels: Tensor | None, generator: torch.Generator) -> Tensor:
+    """About `DRAWN` samples `[s, h]`, of labels as often as they are among `labels` `[n]`."""
+    if labels is None:
+        return prior.sample(DRAWN, generator)
+    counts = (torch.bincount(labels) * (DRAWN / len(labels))).round().long().tolist()
+    asked = [(label, count) for label, count in enumerate(counts) if count > 0]
+    return torch.cat([prior.sample(count, generator, label=label, guidance=1.0) for label, count in asked])
 
 
 def _in_order(judged: dict[PriorKind, Judged]) -> list[PriorKind]:
