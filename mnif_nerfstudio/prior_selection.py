@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mnif_core.prior.protocol import PriorChoice, PriorKind
-from mnif_core.training.prior_choice import Choice, choose_prior, held_out_of
+from mnif_core.training.prior_choice import Choice, choose_prior, held_out_of, seen_at_points
 from mnif_nerfstudio.model import MnifModel
 
 KINDS: tuple[PriorKind | None, ...] = (None, *get_args(PriorKind))
@@ -40,7 +40,8 @@ class PriorSelection:
         known, held_out = latents[self._known], latents[self._held_out]
         diffusion, labels = model.prior if model.prior_is_trained else None, model.label_numbers
         of_known = None if labels is None else labels[self._known]
-        self._take(choose_prior(self.asked, diffusion, latents, known, held_out, labels, of_known))
+        seen = seen_at_points(model.generative_field())
+        self._take(choose_prior(self.asked, diffusion, latents, known, held_out, labels, of_known, seen))
 
     def load(self, number: Tensor | None) -> None:
         """Go on from a checkpoint, whose chosen kind is fitted to its latents again.

@@ -8,10 +8,11 @@ from torch import Tensor
 from mnif_core.prior.bootstrap import BootstrapConfig
 from mnif_core.prior.gaussian_mixture import GaussianMixtureConfig
 from mnif_core.prior.latent_prior import PriorConfig
+from mnif_core.prior.local_bootstrap import LocalBootstrapConfig
 from mnif_core.prior.protocol import PriorSettings
 
 PRIORS: dict[str, type[PriorSettings]] = {
-    config.kind: config for config in (PriorConfig, GaussianMixtureConfig, BootstrapConfig)
+    config.kind: config for config in (PriorConfig, GaussianMixtureConfig, BootstrapConfig, LocalBootstrapConfig)
 }
 
 

@@ -21,8 +21,8 @@ Guide = Callable[[Tensor, float], Tensor]
 
 Reconstruction guidance (Ho et al. 2022, arXiv 2204.03458; for fields, SSDNeRF, arXiv 2304.06714), whatever the prior.
 """
-PriorKind = Literal["diffusion", "gaussian-mixture", "bootstrap"]
-PriorChoice = Literal["auto", "diffusion", "gaussian-mixture", "bootstrap"]
+PriorKind = Literal["diffusion", "gaussian-mixture", "bootstrap", "local-bootstrap"]
+PriorChoice = Literal["auto", "diffusion", "gaussian-mixture", "bootstrap", "local-bootstrap"]
 """A kind, or `auto`: the one that held-out latents choose (see `training.prior_choice`)."""
 
 

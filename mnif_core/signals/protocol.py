@@ -54,6 +54,11 @@ class Signal(Protocol):
     """Resolution at which `draw` makes small pictures."""
 
     @property
+    def half_side(self) -> float:
+        """Half the side of the cube around the origin that holds all instances, in units of the coordinates."""
+        return 1.0
+
+    @property
     def out_dim(self) -> int:
         """Values of the field, k."""
         ...

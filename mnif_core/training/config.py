@@ -30,8 +30,9 @@ class TrainingConfig:
     latent_noise: float | None = None
     """Noise on the latents of a step of auto-decoding, as a share of their spread; 0 for none. None: the preset's."""
     prior: PriorChoice | None = None
-    """What samples are drawn from: diffusion, a mixture of Gaussians, a smoothed bootstrap, or auto, the one that
-    held-out latents choose. None: the preset's, or that of the run that goes on."""
+    """What samples are drawn from: diffusion, a mixture of Gaussians, a smoothed bootstrap of all latents or of each
+    one's neighbours (local-bootstrap), or auto, the one that held-out instances choose. None: the preset's, or that of
+    the run that goes on."""
     labels: bool = True
     """Learn the labels that the data name (sub-folders, labels.csv, or label in an .npz), so that samples can be asked
     for by label."""

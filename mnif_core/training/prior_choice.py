@@ -1,7 +1,8 @@
 """Which kind of prior a run ends with: the one asked for, or the one that held-out latents choose.
 
-All kinds can draw, so all can be judged by what they draw: by the energy score at latents that none has learned from,
-and by whether samples lie nearer to the latents learned from than unseen ones do, which says that they are copies.
+All kinds can draw, so all can be judged by what they draw: by whether a classifier tells it from instances that none
+has learned from, and by whether samples lie nearer to the latents learned from than unseen ones do, which says that
+they are copies.
 Shape letters: n latents, h latent dimension.
 """
 
@@ -12,18 +13,24 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mnif_core.generative_field import GenerativeField
 from mnif_core.latents.novelty import COPIES, distances
 from mnif_core.prior.bootstrap import BootstrapPrior
-from mnif_core.prior.energy_score import energy_scores, paired_error
 from mnif_core.prior.gaussian_mixture import GaussianMixturePrior
+from mnif_core.prior.local_bootstrap import LocalBootstrapPrior
 from mnif_core.prior.protocol import Prior, PriorChoice, PriorKind
+from mnif_core.prior.two_sample import told_apart
 
 FEWEST = 8  # held-out latents, below which they judge nothing
-ERRORS = 2.0  # standard errors, by which a kind must be worse to be left for another
 SHARE = 0.1  # of the latents that are held out from stage 2, where no instances are from stage 1
 DRAWN = 1024  # samples of each kind that are judged
+POINTS = 256  # at which their values are compared
+TOGETHER = 64  # instances that are evaluated at once: bounds memory
+Seen = Callable[[Tensor], Tensor]
+"""Latents `[n, h]` -> what their instances are like, `[n, f]`."""
 AT_ONCE: dict[PriorKind, Callable[..., Prior]] = {
     "bootstrap": BootstrapPrior.fit,
+    "local-bootstrap": LocalBootstrapPrior.fit,
     "gaussian-mixture": GaussianMixturePrior.fit,
 }
 """Kinds that are fitted to latents `[n, h]`, and their `labels` and `classes`, without steps of training."""
@@ -33,11 +40,9 @@ AT_ONCE: dict[PriorKind, Callable[..., Prior]] = {
 class Judged:
     """What held-out latents say of a kind."""
 
-    energy_score: float
-    """Mean over the held-out latents; lower is better."""
-    excess: float
-    """Of that over the best."""
-    excess_error: float
+    told_apart: float
+    """Share of samples and held-out instances that a classifier tells rightly: 0.5 is chance, lower is better."""
+    told_apart_error: float
     """Its standard error."""
     novelty: float
     """Distance of a sample to the nearest latent learned from, over that of a held-out latent; medians."""
@@ -89,12 +94,12 @@ def choose_prior(
     held_out: Tensor,
     labels: Tensor | None = None,
     known_labels: Tensor | None = None,
+    seen: Seen | None = None,
 ) -> Choice:
     """The prior that a run ends with.
 
-    Of kinds that do not copy, the first in the order diffusion, smoothed bootstrap, mixture whose energy score is worse
-    than the best by no more than two standard errors of the difference. Of labelled latents
-    kinds are judged by samples of every label, as many as known latents have it, unguided.
+    Of kinds that do not copy, the one whose samples are told from held-out instances least. Of labelled latents kinds
+    are judged by samples of every label, as many as known latents have it, unguided.
 
     Args:
         asked: a kind, or `auto`.
@@ -104,6 +109,7 @@ def choose_prior(
         held_out: those that judge.
         labels: number `[n]` of each of `latents`' label. None: they have none.
         known_labels: of `known`.
+        seen: how instances are compared. None: by their latents.
     """
     labelled: dict[str, Any] = {}
     if labels is not None:
@@ -118,27 +124,35 @@ def choose_prior(
     candidates: dict[PriorKind, Prior] = {} if diffusion is None else {"diffusion": diffusion}
     of_known = labelled and {**labelled, "labels": known_labels}
     candidates |= {kind: fit(known, **of_known) for kind, fit in AT_ONCE.items()}
-    judged = _judged(candidates, known, held_out, known_labels)
-    kind = next(iter(_in_order(judged)))
+    judged = _judged(candidates, known, held_out, known_labels, seen or (lambda found: found))
+    kind = min(_fresh(judged), key=lambda each: judged[each].told_apart)
     prior = candidates[kind] if kind not in AT_ONCE else AT_ONCE[kind](latents, **labelled)
     return Choice(prior, _reason(kind, judged, len(held_out)), judged)
 
 
+def seen_at_points(field: GenerativeField) -> Seen:
+    """Instances by their values at points that all share, anywhere in the cube that holds them."""
+    shape = POINTS, field.modulation.config.in_dim
+    places = 2.0 * torch.rand(shape, generator=torch.Generator().manual_seed(0), device="cpu") - 1.0
+    points = (field.signal.half_side * places).to(field.device)
+
+    def values(latents: Tensor) -> Tensor:
+        parts = [field.instance(some)(points.expand(len(some), -1, -1)) for some in latents.split(TOGETHER)]
+        return torch.cat(parts).flatten(1)
+
+    return values
+
+
 def _judged(
-    candidates: dict[PriorKind, Prior], known: Tensor, held_out: Tensor, labels: Tensor | None
+    candidates: dict[PriorKind, Prior], known: Tensor, held_out: Tensor, labels: Tensor | None, seen: Seen
 ) -> dict[PriorKind, Judged]:
-    scores, novelty = {}, {}
     gap = float(distances(held_out, known).median())
+    real, judged = seen(held_out), {}
     for kind, prior in candidates.items():
         samples = _drawn(prior, labels, torch.Generator(known.device).manual_seed(0))
-        scores[kind] = energy_scores(samples, held_out)
-        novelty[kind] = float(distances(samples, known).median()) / gap if gap > 0 else 1.0
-    fresh = [kind for kind in scores if novelty[kind] >= COPIES] or list(scores)
-    best = min((scores[kind] for kind in fresh), key=lambda score: float(score.mean()))
-    return {
-        kind: Judged(float(score.mean()), float((score - best).mean()), paired_error(score, best), novelty[kind])
-        for kind, score in scores.items()
-    }
+        novelty = float(distances(samples, known).median()) / gap if gap > 0 else 1.0
+        judged[kind] = Judged(*told_apart(seen(samples), real), novelty)
+    return judged
 
 
 def _drawn(prior: Prior, labels: Tensor | None, generator: torch.Generator) -> Tensor:
@@ -150,18 +164,15 @@ def _drawn(prior: Prior, labels: Tensor | None, generator: torch.Generator) -> T
     return torch.cat([prior.sample(count, generator, label=label, guidance=1.0) for label, count in asked])
 
 
-def _in_order(judged: dict[PriorKind, Judged]) -> list[PriorKind]:
-    """Kinds that may be chosen, the first before the others."""
-    fresh = [kind for kind, found in judged.items() if found.novelty >= COPIES] or list(judged)
-    return [kind for kind in fresh if judged[kind].excess <= ERRORS * judged[kind].excess_error]
+def _fresh(judged: dict[PriorKind, Judged]) -> list[PriorKind]:
+    """Kinds that do not copy, or all where all do."""
+    return [kind for kind, found in judged.items() if found.novelty >= COPIES] or list(judged)
 
 
 def _reason(chosen: PriorKind, judged: dict[PriorKind, Judged], count: int) -> str:
     """In one clause, what decided."""
-    copying = [kind for kind, found in judged.items() if found.novelty < COPIES and kind != chosen]
-    if copying:
-        return ", ".join(f"{kind} would copy the training set: novelty {judged[kind].novelty:.2f}" for kind in copying)
-    best = min(judged, key=lambda kind: judged[kind].excess)
-    if chosen == best:
-        return f"best energy score at {count} held-out latents"
-    return f"energy score at {count} held-out latents within two errors of the best"
+    shares = ", ".join(f"{kind} {found.told_apart:.2f}" for kind, found in judged.items())
+    reason = f"told from {count} held-out instances least, 0.5 is chance: {shares}"
+    copying = [kind for kind in judged if kind not in _fresh(judged)]
+    copies = [f"{kind} would copy the training set: novelty {judged[kind].novelty:.2f}" for kind in copying]
+    return "; ".join([reason, *copies])

@@ -35,7 +35,7 @@ from mnif_core.training.field_stage import FieldStage
 from mnif_core.training.identity import CLASSES, as_begun, require_same
 from mnif_core.training.labelling import Labelling, read_labelling
 from mnif_core.training.loop import Best, Reached, run_stage
-from mnif_core.training.prior_choice import choose_prior, is_stepped
+from mnif_core.training.prior_choice import choose_prior, is_stepped, seen_at_points
 from mnif_core.training.prior_stage import PriorStage
 from mnif_core.training.report import write_report
 from mnif_core.training.stages import Stage
@@ -134,7 +134,8 @@ class Trainer:
             summary |= self._run(2, prior_stage, carried, writer)
             diffusion = prior_stage.prior
         judges = latents[:0] if held_out is None else held_out
-        choice = choose_prior(self.preset.prior_kind, diffusion, latents, latents, judges, labels, labels)
+        seen = seen_at_points(known)
+        choice = choose_prior(self.preset.prior_kind, diffusion, latents, latents, judges, labels, labels, seen)
         summary |= choice.summary() | self.labelling.summary()
         field = field_stage.field(choice.prior, latents)
         field.labels = self.labelling.train

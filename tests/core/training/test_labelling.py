@@ -133,7 +133,7 @@ def test_a_run_that_began_without_labels_goes_on_without(tmp_path: Path, monkeyp
     assert PRESETS["voxel-tiny"].prior.classes == 0
 
 
-@pytest.mark.parametrize("asked", ["auto", "bootstrap", "gaussian-mixture"])
+@pytest.mark.parametrize("asked", ["auto", "bootstrap", "local-bootstrap", "gaussian-mixture"])
 def test_what_is_chosen_without_steps_knows_them(asked: Any) -> None:
     generator = torch.Generator().manual_seed(0)
     latents, labels = torch.randn(80, 4, generator=generator), torch.arange(80) % 3
@@ -141,7 +141,7 @@ def test_what_is_chosen_without_steps_knows_them(asked: Any) -> None:
     choice = choose_prior(asked, None, latents, latents[known], latents[held_out], labels, labels[known])
     assert choice.prior.settings.classes == 3 and choice.prior.sample(4, label=2).shape == (4, 4)
     if asked == "auto":
-        assert choice.judged.keys() == {"bootstrap", "gaussian-mixture"}
+        assert choice.judged.keys() == {"bootstrap", "local-bootstrap", "gaussian-mixture"}
 
 
 @pytest.mark.parametrize("count", [32, 100])

@@ -49,25 +49,44 @@ def test_of_few_points_a_diffusion_that_copies_is_not_chosen() -> None:
     assert "\n" not in choice.line()
 
 
-def test_of_many_points_a_diffusion_that_has_learned_them_is() -> None:
+def test_of_many_points_a_diffusion_that_has_learned_them_is_told_by_chance() -> None:
     known, held_out = ring(1000, 0), ring(200, 5)
-    prior = diffusion_of(known, 800)
-    choice = choose_prior("auto", prior, known, known, held_out)
-    assert choice.prior is prior, choice.judged
-    assert choice.judged["diffusion"].novelty > COPIES
+    judged = choose_prior("auto", diffusion_of(known, 800), known, known, held_out).judged
+    diffusion, others = judged["diffusion"], judged["bootstrap"]
+    assert diffusion.told_apart < 0.5 + 3 * diffusion.told_apart_error < others.told_apart, judged
+    assert diffusion.novelty > COPIES
+
+
+def test_of_those_that_do_not_copy_the_least_told_is_chosen() -> None:
+    known, held_out = ring(300, 0), ring(100, 5)
+    choice = choose_prior("auto", None, known, known, held_out)
+    fresh = {kind: found.told_apart for kind, found in choice.judged.items() if found.novelty >= COPIES}
+    assert choice.prior.settings.kind == min(fresh, key=fresh.__getitem__)
+
+
+def test_what_is_seen_of_instances_decides() -> None:
+    """Latents differ in a number that nothing shows: by it samples would be told."""
+    known, held_out = gaussian(200, 3, 0), gaussian(60, 3, 1)
+    held_out[:, 2] += 50.0
+    kinds = (choose_prior("auto", None, known, known, held_out, seen=seen) for seen in (None, lambda z: z[:, :2]))
+    by_latents, by_sight = (min(found.told_apart for found in choice.judged.values()) for choice in kinds)
+    assert by_latents > 0.9 and by_sight < 0.65
 
 
 def test_a_diffusion_that_has_learned_nothing_is_not() -> None:
     known, held_out = ring(300, 0), ring(200, 5)
     choice = choose_prior("auto", diffusion_of(known, 1), known, known, held_out)
-    assert choice.prior.settings.kind != "diffusion" and "energy score" in choice.reason
+    assert choice.prior.settings.kind != "diffusion" and "told from 200" in choice.reason
 
 
 def test_what_is_chosen_is_fitted_to_all_latents() -> None:
     latents = gaussian(80, 4, 0)
     known, held_out = (latents[index] for index in held_out_of(80))
     choice = choose_prior("auto", None, latents, known, held_out)
-    assert isinstance(choice.prior, BootstrapPrior) and len(choice.prior.latents) == 80
+    assert choice.judged.keys() == {"bootstrap", "local-bootstrap", "gaussian-mixture"}
+    kind = choice.prior.settings.kind
+    whole = choose_prior(kind, None, latents, known, held_out).prior
+    assert all(torch.equal(mine, theirs) for mine, theirs in zip(choice.prior.buffers(), whole.buffers(), strict=True))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4 * FEWEST - 1])
@@ -95,7 +114,7 @@ def test_held_out_latents_are_others(count: int) -> None:
     assert len(held_out) == max(FEWEST, count // 10)
 
 
-@pytest.mark.parametrize("asked", ["gaussian-mixture", "bootstrap"])
+@pytest.mark.parametrize("asked", ["gaussian-mixture", "bootstrap", "local-bootstrap"])
 def test_what_is_asked_for_is_taken(asked: PriorChoice) -> None:
     latents = gaussian(40, 4, 0)
     choice = choose_prior(asked, None, latents, latents, latents[:0])
@@ -129,7 +148,7 @@ def test_a_run_chooses_says_so_and_keeps_what_it_chose(
     field = train(data, tmp_path / "run").fit()
     summary = json.loads((tmp_path / "run/summary.json").read_text())
     assert field.prior is not None and summary["prior"] == field.prior.settings.kind
-    assert summary["prior_scores"].keys() == {"diffusion", "bootstrap", "gaussian-mixture"}
+    assert summary["prior_scores"].keys() == {"diffusion", "bootstrap", "local-bootstrap", "gaussian-mixture"}
     assert f"prior: {field.prior.title} ({summary['prior_reason']})" in capsys.readouterr().out
     loaded = GenerativeField.load(tmp_path / "run/field")
     assert torch.equal(loaded.sample_latents(3, seed=1), field.sample_latents(3, seed=1))
