@@ -21,7 +21,7 @@ from mnif_core.signals.images import ImageSignal
 
 Run = Callable[[], Any]
 INSTANCES, POINTS = 8, 4096  # of a step, and of each of them
-SAMPLES, FEATURES, CHUNK = 1000, 1280, 64  # compared, of a picture's network, pictures decoded at once
+SAMPLES, FEATURES, CHUNK = 1000, 512, 64  # compared, numbers of each, pictures decoded at once
 NERF_S = MixtureConfig()
 PICTURES = MixtureConfig(in_dim=2, out_dim=3, hidden_layers=2, num_bases=64, latent_dim=64, output_activation="sine")
 
@@ -77,10 +77,10 @@ def novelty(scenes: int) -> Run:
 
 
 def drawing(count: int) -> Run:
-    """Latents of a diffusion, 25 reverse steps."""
+    """Latents of a diffusion, 10 reverse steps."""
     prior = LatentPrior(PriorConfig(latent_dim=64, width=512))
     prior.fit_statistics(torch.randn(100, 64))
-    return lambda: prior.sample(count)
+    return lambda: prior.sample(count, steps=10)
 
 
 def pictures(count: int) -> Run:
