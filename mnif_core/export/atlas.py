@@ -13,6 +13,10 @@ from mnif_core.meshes.raycast import embree_scene
 if TYPE_CHECKING:
     import trimesh
 
+DENSE, CHART = (
+    8_000,
+    60,
+)  # faces from which a chart has so many at most: xatlas takes minutes for large charts of slivers
 GAP = 1 / 256  # between charts, in sides of the picture: as many texels as its smaller versions need to keep apart
 
 
@@ -44,9 +48,11 @@ def unwrap(mesh: "trimesh.Trimesh", size: int) -> Unwrapped:
 
     atlas = xatlas.Atlas()
     atlas.add_mesh(np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.uint32))
-    packing = xatlas.PackOptions()
+    cutting, packing = xatlas.ChartOptions(), xatlas.PackOptions()
+    if len(mesh.faces) > DENSE:
+        cutting.max_chart_area = mesh.area * CHART / len(mesh.faces)
     packing.resolution, packing.padding = size, max(1, round(GAP * size))
-    atlas.generate(pack_options=packing)
+    atlas.generate(cutting, packing)
     origin, triangles, places = atlas.get_mesh(0)
     # the sides are those that the charts came to need, not quite those asked for
     sides = np.array([atlas.width, atlas.height], np.float64)

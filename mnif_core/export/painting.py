@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import trimesh
 
 RINGS = ((-45.0, 6), (0.0, 10), (25.0, 10), (50.0, 8), (80.0, 4))  # degrees above the horizon, and how many views
-SIZES = (64, 384)  # pixels along a side of a view: half as many as the texture has texels, within these
+SIZES = (64, 512)  # pixels along a side of a view: a quarter of the texture's texels, within these
 WIDEST = 0.95  # sine of half a view's angle at most
 SLANT = 0.1  # cosine between normal and view, below which a place is not looked at
 LIFT = 2e-3  # lengths above a surface from which it is looked at whether something is before it
@@ -53,7 +53,7 @@ class Painter:
         reach = float(np.linalg.norm(mesh.vertices, axis=1).max())
         self._cameras = torch.cat([_ring(elevation, count, signal.camera_distance) for elevation, count in RINGS])
         half = math.tan(math.asin(min(reach / signal.camera_distance, WIDEST)))
-        self._size = side = min(max(size // 2, SIZES[0]), SIZES[1])
+        self._size = side = min(max(size // 4, SIZES[0]), SIZES[1])
         self._intrinsics = torch.tensor([side / 2 / half, side / 2 / half, side / 2, side / 2])
         filled = [signal.occupancy(network)]
         background = torch.tensor(signal.background)

@@ -69,7 +69,9 @@ def _painted(
     mesh: "trimesh.Trimesh", painter: Painter, size: int, progress: Progress
 ) -> tuple[Unwrapped, NDArray[np.uint8]]:
     """A surface laid flat, and its picture `[size, size, 3]`."""
+    task = progress.add_task("Unwrapping", total=1)
     unwrapped = unwrap(mesh, size)
+    progress.update(task, completed=1)
     picture, shown = np.zeros((size, size, 3), np.uint8), np.zeros((size, size), bool)
     rows = max(1, TEXELS_PER_CHUNK // size)
     chunks = [range(start, min(start + rows, size)) for start in range(0, size, rows)]
