@@ -38,7 +38,7 @@ class CameraSearch:
     """Degrees between any two of them."""
     framing: float = 0.003
     """Weight of being framed otherwise than the training views, among the small renderings."""
-    steps: tuple[int, ...] = (30, 50, 80)
+    steps: tuple[int, ...] = (30, 50, 120)
     """Of refinement; after each number the worse half is left, two at least stay."""
     refinement: RefinementConfig = RefinementConfig()
     """How they are refined."""
