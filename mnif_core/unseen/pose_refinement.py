@@ -34,9 +34,9 @@ class RefinementConfig:
     """Of the steps of focal length, optical axis and distance, in shares of the focal length and of the distance."""
     pull: float = 0.5
     """Weight of the latent's squared distance to the training latents against the log of the error of one view."""
-    framing: float = 0.5
+    framing: float = 1.0
     """Weight of being framed otherwise than the training views, against the same."""
-    distance: float = 5.0
+    distance: float = 20.0
     """Weight of the squared change of the log distance, against the same: little of it is seen."""
     seed: int = 0
     """Of the pixels drawn."""
