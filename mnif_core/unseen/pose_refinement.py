@@ -34,7 +34,7 @@ class RefinementConfig:
     """Of the steps of focal length, optical axis and distance, in shares of the focal length and of the distance."""
     pull: float = 0.5
     """Weight of the latent's squared distance to the training latents against the log of the error of one view."""
-    framing: float = 1.0
+    framing: float = 0.8
     """Weight of being framed otherwise than the training views, against the same."""
     distance: float = 20.0
     """Weight of the squared change of the log distance, against the same: little of it is seen."""
