@@ -18,7 +18,8 @@ from mnif_core.unseen.centred_frames import Placing, centred_frames, frame_error
 from mnif_core.unseen.scene_fitting import signal_of_scenes
 
 SIDE, SAMPLES = 32, 12  # pixels of a rendering, samples on a ray
-ZOOM, SHIFT = 0.1, 0.05  # how far off a framing may be to count as alike: of log focal lengths, of focal lengths
+ZOOM, SHIFT = 0.03, 0.015  # how far off a framing that is alike may be: of log focal lengths, of focal lengths
+OTHERWISE = 0.05  # how likely any other framing is, beside that of training views
 LEAST = 0.01  # share of a rendering that shows the scene, below which it says nothing
 
 
@@ -153,7 +154,10 @@ class PoseBank:
 
 
 def framing_penalty(focal: Tensor, axes: Tensor, nominal: Tensor) -> Tensor:
-    """How unlike a training view a picture is framed, in [0, 1): 0 if it is framed alike, soon 1 if it is not.
+    """How unlike a training view a picture is framed: 0 if it is framed alike, about 3 if it is not at all.
+
+    Minus the log of a Cauchy density beside `OTHERWISE`: a picture that may be framed alike is drawn to it, of others
+    the silhouette alone decides.
 
     Args:
         focal: `[...]` pixels.
@@ -162,7 +166,8 @@ def framing_penalty(focal: Tensor, axes: Tensor, nominal: Tensor) -> Tensor:
     """
     zoom = (focal / nominal[..., 0]).log() / ZOOM
     shift = (axes - nominal[..., 1:]) / (SHIFT * nominal[..., :1])
-    return 1.0 - torch.exp(-0.5 * (zoom.square() + shift.square().sum(-1)))
+    alike = 1.0 / (1.0 + 0.5 * (zoom.square() + shift.square().sum(-1)))
+    return math.log(1.0 + OTHERWISE) - (alike + OTHERWISE).log()
 
 
 def typical_latents(field: GenerativeField, count: int, seed: int) -> Tensor:

@@ -13,7 +13,7 @@ from mnif_core.generative_field import GenerativeField
 from mnif_core.rendering.cameras import pixel_directions
 from mnif_core.rendering.poses import facing_origin, turn_about
 from mnif_core.unseen.pose_bank import framing_penalty
-from mnif_core.unseen.scene_fitting import signal_of_scenes
+from mnif_core.unseen.scene_fitting import EXACT, signal_of_scenes
 from mnif_core.unseen.whitening import Whitening
 
 SAMPLES = 16  # on a ray
@@ -32,12 +32,12 @@ class RefinementConfig:
     """Of the rotation's steps, in radians."""
     lens_rate: float = 0.01
     """Of the steps of focal length, optical axis and distance, in shares of the focal length and of the distance."""
-    pull: float = 0.004
-    """Weight of the latent's squared distance to the training latents against the error of one view."""
-    framing: float = 0.001
-    """Weight of being framed otherwise than the training views, against the error of one view."""
-    distance: float = 0.01
-    """Weight of the squared change of the log distance, against the error of one view: little of it is seen."""
+    pull: float = 0.5
+    """Weight of the latent's squared distance to the training latents against the log of the error of one view."""
+    framing: float = 0.8
+    """Weight of being framed otherwise than the training views, against the same."""
+    distance: float = 20.0
+    """Weight of the squared change of the log distance, against the same: little of it is seen."""
     seed: int = 0
     """Of the pixels drawn."""
 
@@ -51,7 +51,7 @@ class Guesses:
         rotations: `[g, v, 3, 3]`, OpenGL axes; cameras look at the origin.
         distances: `[g, v]`, to the origin.
         intrinsics: `[g, v, 3]`: focal length, and x and y of the optical axis, in pixels.
-        errors: `[g]`, what is minimised, at the end; lower is better.
+        errors: `[g]`, mean squared, times the exponential of what speaks against the guess besides; lower is better.
     """
 
     latents: Tensor
@@ -150,7 +150,7 @@ class Refinement:
         for _ in range(steps):
             view = torch.randint(views, (config.rays,), generator=generator).to(device)
             pixels = torch.randint(side, (config.rays, 2), generator=generator).to(device)
-            loss = self.objective(model, view, pixels).sum()
+            loss = self.objective(model, view, pixels).log().sum()
             optimizer.zero_grad()
             loss.backward(inputs=parameters)
             optimizer.step()
@@ -169,13 +169,14 @@ class Refinement:
         return torch.stack(errors).mean(0)
 
     def objective(self, model: MovingGuesses, views: Tensor, pixels: Tensor) -> Tensor:
-        """What each guess is to make small `[g]`, by `pixels` `[r, 2]` of `views` `[r]`."""
+        """What each guess is to make small `[g]`, by `pixels` `[r, 2]` of `views` `[r]`: see `Guesses.errors`."""
         config, guesses, count = self._config, model.guesses(), len(self._pictures)
         origins, directions = rays_of(guesses, views, pixels)
         networks = self._field.modulation.instance(guesses.latents)
         made = self._signal.render_rays(networks, origins, directions).color
         colors = self._pictures[views, pixels[:, 0], pixels[:, 1]]
         error = (made - colors).square().mean((1, 2))
-        error = error + config.pull / count * model.whitened.square().mean(1)
+        against = config.pull / count * model.whitened.square().mean(1)
         framed = framing_penalty(guesses.intrinsics[..., 0], guesses.intrinsics[..., 1:], self._nominals).mean(1)
-        return error + config.framing * framed + config.distance * model.lens[..., 0].square().mean(1)
+        against = against + config.framing * framed + config.distance * model.lens[..., 0].square().mean(1)
+        return (error + EXACT) * against.exp()

@@ -17,6 +17,7 @@ from mnif_core.data.cut_out import CutOut, cut_out
 from mnif_core.data.posed_views import PosedViews
 from mnif_core.errors import DataError
 from mnif_core.generative_field import GenerativeField
+from mnif_core.rendering.poses import rotation_distance
 from mnif_core.sheets import arrange, label
 from mnif_core.spread import spread_indices
 from mnif_core.unseen.pose_bank import PoseBank
@@ -24,6 +25,7 @@ from mnif_core.unseen.pose_refinement import Guesses, Refinement, RefinementConf
 from mnif_core.unseen.scene_fitting import signal_of_scenes
 
 SHOWN = 4  # guesses of a picture on a sheet
+SAME = 6.0  # degrees, up to which cameras are the same
 TEXT = 0.35  # of a picture's height, under it
 SHARED = 2  # guesses of each picture whose latents are tried on all pictures of an object
 
@@ -38,7 +40,7 @@ class CameraSearch:
     """Degrees between any two of them."""
     framing: float = 0.003
     """Weight of being framed otherwise than the training views, among the small renderings."""
-    steps: tuple[int, ...] = (30, 50, 80)
+    steps: tuple[int, ...] = (30, 50, 120)
     """Of refinement; after each number the worse half is left, two at least stay."""
     refinement: RefinementConfig = RefinementConfig()
     """How they are refined."""
@@ -127,7 +129,10 @@ def nominal_camera(field: GenerativeField, cut: CutOut) -> Tensor:
 
 
 def refined(refinement: Refinement, start: Guesses, steps: Sequence[int]) -> Guesses:
-    """Guesses after all steps, best first; those that were left on the way behind, as they were then."""
+    """Guesses after all steps, best first; those that were left on the way behind, as they were then.
+
+    Of guesses that come to the same cameras the best goes on.
+    """
     left: list[Guesses] = []
     alive = start
     for number, count in enumerate(steps):
@@ -136,8 +141,18 @@ def refined(refinement: Refinement, start: Guesses, steps: Sequence[int]) -> Gue
             left.insert(0, alive[slice(most, None)])
             alive = alive[slice(0, most)]
         moved = refinement.moved(alive, count)
-        alive = moved[moved.errors.argsort()]
+        alive = _distinct(moved[moved.errors.argsort()])
     return Guesses.joined([alive, *left])
+
+
+def _distinct(guesses: Guesses) -> Guesses:
+    """Those, in order, that are not as an earlier one."""
+    kept: list[int] = []
+    for number, rotations in enumerate(guesses.rotations):
+        apart = rotation_distance(rotations, guesses.rotations[kept]).amax(-1)  # of the views, at most
+        if bool((apart > math.radians(SAME)).all()):
+            kept.append(number)
+    return guesses[torch.tensor(kept)]
 
 
 def _together(

@@ -22,7 +22,7 @@ from tests.core.test_cli import save_field
 from tests.painted_boxes import SIDE, painted_boxes
 
 AZIMUTHS = (0.4, 2.2)
-SEARCH = CameraSearch(hypotheses=4, steps=(10, 20))
+SEARCH = CameraSearch(hypotheses=4, steps=(30, 50))
 
 
 @pytest.fixture(scope="module")
