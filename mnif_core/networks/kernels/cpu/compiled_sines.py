@@ -106,12 +106,16 @@ def _sines_and_cosines(angles, sines):
             angles[i] = _cosine(x)
 
 
-@intrinsic
-def _pointer(typing, address):
+def _cast(typing, address):
+    """A whole number to the pointer that it is."""
+
     def generate(context, builder, signature, arguments):
         return builder.inttoptr(arguments[0], voidptr_t)
 
     return numba.types.voidptr(address), generate
+
+
+_pointer: Any = intrinsic(_cast)
 
 
 _openmp = ctypes.CDLL(torch._C.__file__)  # with all that it is linked to
@@ -119,8 +123,8 @@ for _name in ("omp_get_thread_num", "omp_get_num_threads"):
     llvmlite.binding.add_symbol(f"mnif_{_name}", ctypes.cast(getattr(_openmp, _name), ctypes.c_void_p).value)
 _in_threads = _openmp.GOMP_parallel
 _in_threads.argtypes, _in_threads.restype = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint], None
-_thread_number = numba.types.ExternalFunction("mnif_omp_get_thread_num", numba.types.int32())
-_thread_count = numba.types.ExternalFunction("mnif_omp_get_num_threads", numba.types.int32())
+_thread_number: Any = numba.types.ExternalFunction("mnif_omp_get_thread_num", numba.types.int32())
+_thread_count: Any = numba.types.ExternalFunction("mnif_omp_get_num_threads", numba.types.int32())
 
 _Task = ctypes.c_int64 * 7
 
