@@ -1,9 +1,9 @@
-"""A saved field's folder -> its parts, each checked against the others before it is allocated.
+"""A saved field's folder and its parts: written as one, and read with each checked against the others.
 
 Shape letters: s instances, h latent.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from mnif_core.errors import CheckpointError
 from mnif_core.files.stored_config import from_json, parse_json, shown
 from mnif_core.files.tensor_file import built, read_tensors
+from mnif_core.files.tensor_folder import write_tensor_folder
 from mnif_core.latents.fitter import LatentFitter
 from mnif_core.latents.inner_loop import FittingConfig
 from mnif_core.networks.functa import FunctaConfig
@@ -20,7 +21,7 @@ from mnif_core.networks.hypernetwork import HypernetworkConfig
 from mnif_core.networks.mixture import MixtureConfig
 from mnif_core.networks.modulation import Modulation, ModulationConfig
 from mnif_core.networks.spatial_mixture import SpatialMixtureConfig
-from mnif_core.prior.kinds import PRIORS, with_denoiser, with_kind
+from mnif_core.prior.kinds import PRIORS, to_store, with_denoiser, with_kind, without_denoiser
 from mnif_core.prior.protocol import Prior
 from mnif_core.signals.kinds import SIGNALS
 from mnif_core.signals.protocol import Signal
@@ -57,6 +58,29 @@ class _Settings:
     prior: dict[str, Any] | None = None
     fitting: dict[str, Any] | None = None
     labels: list[Any] = field(default_factory=list)
+
+
+def write_field_folder(stored: StoredField, folder: Path, half: bool = False) -> None:
+    """Write a field's folder; see `GenerativeField.save`."""
+    modulation, prior, fitter = stored.modulation, stored.prior, stored.fitter
+    config = {
+        "format": FORMAT,
+        "version": VERSION,
+        "modulation": {"kind": modulation.config.kind, **asdict(modulation.config)},
+        "signal": {"kind": stored.signal.kind, **asdict(stored.signal)},
+        "prior": to_store(prior.settings) if prior is not None else None,
+        "fitting": asdict(fitter.config) if fitter is not None else None,
+        "names": stored.names,
+        **({"labels": stored.labels} if stored.labels else {}),
+    }
+    weights = {f"modulation.{name}": value for name, value in modulation.state_dict().items()}
+    if prior is not None:
+        state = without_denoiser(prior.state_dict()) if half else prior.state_dict()
+        weights |= {f"prior.{name}": value for name, value in state.items()}
+    if fitter is not None:
+        weights |= {f"fitter.{name}": value for name, value in fitter.state_dict().items()}
+    files = {"model.safetensors": weights, "latents.safetensors": {"latents": stored.latents}}
+    write_tensor_folder(folder, config, files, half, kept=FITTED)
 
 
 def read_field_folder(folder: Path, device: torch.device | str = "cpu") -> StoredField:

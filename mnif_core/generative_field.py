@@ -6,7 +6,6 @@ Shape letters: s instances, h latent.
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,7 @@ import torch
 from torch import Tensor
 
 from mnif_core.errors import ConfigError
-from mnif_core.field_folder import FITTED, FORMAT, VERSION, read_field_folder
-from mnif_core.files.tensor_folder import write_tensor_folder
+from mnif_core.field_folder import StoredField, read_field_folder, write_field_folder
 from mnif_core.latents.fitter import LatentFitter
 from mnif_core.latents.geometry import bilinear, truncate
 from mnif_core.latents.neighbours import Sampler, sample_between_neighbours
@@ -24,7 +22,6 @@ from mnif_core.networks.kernels.dispatch import Implementation
 from mnif_core.networks.modulation import Modulation
 from mnif_core.open_page import OpenPage
 from mnif_core.prior.guidance import GUIDANCE
-from mnif_core.prior.kinds import to_store, without_denoiser
 from mnif_core.prior.labels import classes_of, number_of
 from mnif_core.prior.protocol import Prior
 from mnif_core.saved_run import field_folder
@@ -265,25 +262,8 @@ class GenerativeField:
             ConfigError: a number that 16 bits cannot hold.
         """
         folder = Path(folder)
-        config = {
-            "format": FORMAT,
-            "version": VERSION,
-            "modulation": {"kind": self.modulation.config.kind, **asdict(self.modulation.config)},
-            "signal": {"kind": self.signal.kind, **asdict(self.signal)},
-            "prior": to_store(self.prior.settings) if self.prior is not None else None,
-            "fitting": asdict(self.fitter.config) if self.fitter is not None else None,
-            "names": self.names,
-            **({"labels": self.labels} if self.labels else {}),
-        }
-        weights = {f"modulation.{name}": value for name, value in self.modulation.state_dict().items()}
-        if self.prior is not None:
-            state = self.prior.state_dict()
-            state = without_denoiser(state) if half else state
-            weights |= {f"prior.{name}": value for name, value in state.items()}
-        if self.fitter is not None:
-            weights |= {f"fitter.{name}": value for name, value in self.fitter.state_dict().items()}
-        files = {"model.safetensors": weights, "latents.safetensors": {"latents": self.latents}}
-        write_tensor_folder(folder, config, files, half, kept=FITTED)
+        parts = self.modulation, self.latents, self.signal, self.prior, self.names, self.fitter, self.labels
+        write_field_folder(StoredField(*parts), folder, half)
         return folder
 
     @classmethod
