@@ -28,6 +28,7 @@ def test_it_goes_on(tools: Tools, data: Path, tmp_path: Path) -> None:
     finished = tools.run(
         "ns-train", "mnif-tiny", "--data", data, "--output-dir", tmp_path, "--experiment-name", "run",
         "--timestamp", "now", "--machine.device-type", "cpu", *SCENE_OPTIONS, "--load-dir", tmp_path / "models",
+        environment={"MNIF_SINE": "torch"},  # as it was trained: Adam makes whole steps of rounding
     )  # fmt: skip
     assert_ok(finished)
     assert_same_field(tmp_path / "run/mnif-tiny/now/field", OLD_RUNS / "scene/field")
