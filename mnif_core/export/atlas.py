@@ -13,10 +13,7 @@ from mnif_core.meshes.raycast import embree_scene
 if TYPE_CHECKING:
     import trimesh
 
-DENSE, CHART = (
-    8_000,
-    60,
-)  # faces from which a chart has so many at most: xatlas takes minutes for large charts of slivers
+DENSE, CHART = 8_000, 60  # faces of a surface from which its charts have so many: large ones of slivers take minutes
 GAP = 1 / 256  # between charts, in sides of the picture: as many texels as its smaller versions need to keep apart
 
 
