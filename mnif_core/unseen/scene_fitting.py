@@ -43,7 +43,7 @@ class SceneFitConfig:
     """Adam steps on the scene's own network afterwards; 0 to leave what its latent mixes."""
     weight_rate: float = 1e-3
     """Of those steps."""
-    weight_pull: float = 200.0
+    weight_pull: float = 150.0
     """Weight of the network's squared distance to what the latent mixes, against the log of the error of one view."""
     draws: int = 0
     """Samples of the prior that the views guide; the latent starts from the one that meets them best. 0: it starts from
