@@ -4,6 +4,7 @@ import hashlib
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,7 +49,8 @@ def test_demo_fields_load_and_draw(name: str) -> None:
     assert field.signal.kind == {"cars": "scene", "clothes": "image", "solids": "voxel"}[name]
     assert field.prior is not None and len(field.names) == len(field.latents)
     assert all(value.dtype == torch.float32 for value in field.modulation.state_dict().values())
-    samples = field.sample(2, seed=0, **({"views": 1} if name == "cars" else {}))
+    options: dict[str, Any] = {"views": 1} if name == "cars" else {}
+    samples = field.sample(2, seed=0, **options)
     assert torch.isfinite(samples).all() and float(samples.std()) > 0.05
     assert float((samples[0] - samples[1]).abs().max()) > 0.1
 
