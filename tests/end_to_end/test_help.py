@@ -18,7 +18,8 @@ def explained(text: str) -> dict[str, str]:
         named = re.match(r"│ (?:-h, )?(--\S+)", line)
         if named:
             option = named.group(1)
-            found[option] = ""
+            beside = re.search(r"\s{2,}(\S.*)", line[named.end() :].rstrip("│ "))  # where there is room
+            found[option] = f"{beside.group(1)} " if beside else ""
         elif option is not None and line.startswith("│       "):
             found[option] += line.strip("│ ") + " "
         elif line.startswith("╰"):
