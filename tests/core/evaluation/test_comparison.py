@@ -10,6 +10,7 @@ from PIL import Image
 from mnif_core import GenerativeField
 from mnif_core.cli import main
 from mnif_core.presets import PRESETS
+from mnif_core.prior.latent_prior import LatentPrior
 
 SUFFIXES = {"mixture": "", "functa": "-functa", "hypernetwork": "-hypernetwork"}
 SMALL = ["--steps", "2", "--prior-steps", "2", "--resolution", "8", "--samples", "8", "--device", "cpu"]
@@ -38,7 +39,7 @@ def test_one_table_and_finished_ones_are_kept(data: Path, tmp_path: Path, capsys
         field = GenerativeField.load(folder / name / "field")
         assert field.modulation.config.kind == name and row["steps"] == 2
         assert len(field.names) == row["figures"]["reconstruction, train"]["instances"] == 18
-        assert field.prior is not None and field.prior.is_trained
+        assert isinstance(field.prior, LatentPrior) and field.prior.is_trained
         assert field.prior.config.width == PRESETS[f"image-tiny{SUFFIXES[name]}"].prior.width
     with Image.open(folder / "sheet.png") as sheet:
         assert sheet.size == (8 * 130, 4 * 130)
@@ -58,7 +59,7 @@ def test_a_prior_of_another_width(data: Path, tmp_path: Path) -> None:
     command = ["compare", "--data", str(data), "--output-dir", str(tmp_path), "--modulations", "mixture", *SMALL]
     assert main([*command, "--prior-width", "64"]) == 0
     prior = GenerativeField.load(tmp_path / "mixture" / "field").prior
-    assert prior is not None and prior.config.width == 64
+    assert isinstance(prior, LatentPrior) and prior.config.width == 64
 
 
 @pytest.mark.parametrize(
