@@ -39,11 +39,8 @@ def test_one_table_and_finished_ones_are_kept(data: Path, tmp_path: Path, capsys
         field = GenerativeField.load(folder / name / "field")
         assert field.modulation.config.kind == name and row["steps"] == 2
         assert len(field.names) == row["figures"]["reconstruction, train"]["instances"] == 18
-        assert field.prior is not None and field.prior.is_trained
-        assert (
-            isinstance(field.prior, LatentPrior)
-            and field.prior.config.width == PRESETS[f"image-tiny{SUFFIXES[name]}"].prior.width
-        )
+        assert isinstance(field.prior, LatentPrior) and field.prior.is_trained
+        assert field.prior.config.width == PRESETS[f"image-tiny{SUFFIXES[name]}"].prior.width
     with Image.open(folder / "sheet.png") as sheet:
         assert sheet.size == (8 * 130, 4 * 130)
     assert main([*command, "--modulations", "mixture", "--seed", "1"]) == 0
