@@ -96,7 +96,9 @@ VOXEL_TINY = replace(
     IMAGE_TINY,
     modality="voxel",
     modulation=_mixture("voxel", (2, 64, 64, 64), w0=10.0),
-    fitting=FittingConfig("auto-decoding", 150, 1e-2, latent_std=0.01, weight_decay=1e-5, refit_steps=60),
+    fitting=FittingConfig(
+        "auto-decoding", 1200, 1e-2, latent_std=0.01, weight_decay=1e-5, refit_steps=400, inner_points=256
+    ),
     stage_1=StageConfig(5000, "steps", batch_size=64, rate=None, warmup_steps=100, clip_norm=1.0),
     latent_rate=1e-2,
     points=256,
@@ -165,8 +167,10 @@ VOXEL_MID = replace(
 IMAGE_SPATIAL = replace(
     IMAGE_TINY,
     modulation=_spatial((2, 64, 64, 192), grid=4, corner_dim=8, w0=10.0),
-    fitting=FittingConfig("auto-decoding", 150, 1e-2, latent_std=0.01, weight_decay=1e-5, refit_steps=60),
-    stage_1=StageConfig(1200, "steps", batch_size=256, rate=None, warmup_steps=100, clip_norm=1.0),
+    fitting=FittingConfig(
+        "auto-decoding", 600, 1e-2, latent_std=0.01, weight_decay=1e-5, refit_steps=120, inner_points=256
+    ),
+    stage_1=StageConfig(2400, "steps", batch_size=256, rate=None, warmup_steps=100, clip_norm=1.0),
     prior=PriorConfig(192, width=512, ema_decay=0.99),
     latent_rate=1e-2,
     points=64,

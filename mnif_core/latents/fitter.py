@@ -12,9 +12,6 @@ from mnif_core.latents.inner_loop import FittingConfig, InnerRates, fit_latents
 from mnif_core.networks.modulation import Modulation
 from mnif_core.spread import spread_indices
 
-ADAM_POINTS = (
-    2048  # of an instance, drawn anew in each of the many steps of auto-decoding, where all points would take long
-)
 CANDIDATES, JUDGED_POINTS = 256, 512  # training latents where an unseen instance may start, and how they are judged
 AT_ONCE = 32  # candidates, which bounds memory
 
@@ -90,8 +87,8 @@ class LatentFitter(nn.Module):
         points, generator = targets.shape[1], torch.Generator().manual_seed(0)
         for _ in range(self.config.inner_steps):
             seen: Tensor | slice = slice(None)
-            if points > ADAM_POINTS:
-                seen = torch.randint(points, (ADAM_POINTS,), generator=generator).to(targets.device)
+            if points > self.config.inner_points:
+                seen = torch.randint(points, (self.config.inner_points,), generator=generator).to(targets.device)
             gradient = squared_error_gradient_by_latents(modulation, parameter, coordinates[:, seen], targets[:, seen])
             parameter.grad = gradient + self.config.weight_decay * parameter
             optimizer.step()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 MOST = 512  # held-out instances that are compared: beyond, the classifier's time grows and its answer does not change
+DRAWS = 4  # sets of samples that are compared: each takes as many classifiers as there are folds
 FOLDS = 5  # parts that are left out of its training in turn, and judged
 
 
@@ -31,7 +32,7 @@ def told_apart(samples: Tensor, held_out: Tensor) -> ToldApart:
     many dimensions at once; a classifier finds it.
 
     Args:
-        samples: `[s, f]`; as many at a time as there are held-out instances are compared, as often as they last.
+        samples: `[s, f]`; as many at a time as there are held-out instances are compared, `DRAWS` times if they last.
         held_out: `[n, f]`, n at least 5.
     """
     from sklearn.model_selection import StratifiedKFold, cross_val_score
@@ -40,7 +41,7 @@ def told_apart(samples: Tensor, held_out: Tensor) -> ToldApart:
     held_out = held_out[:MOST].double().cpu()
     count = len(held_out)
     shares = []
-    for part in samples.double().cpu().split(count)[: max(1, len(samples) // count)]:
+    for part in samples.double().cpu().split(count)[: min(DRAWS, max(1, len(samples) // count))]:
         both = torch.cat([held_out, part]).numpy()
         kinds = [0] * count + [1] * len(part)
         folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)

@@ -1,28 +1,42 @@
 """What a run follows from, and whether a call that goes on with it asks for the same."""
 
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
 from mnif_core.errors import CheckpointError
-from mnif_core.files.stored_config import shown
+from mnif_core.files.stored_config import from_json, shown
+from mnif_core.latents.inner_loop import FittingConfig
 from mnif_core.preset_config import Preset
 from mnif_core.prior.protocol import PriorChoice
 
-FITTING: dict[str, Any] = {"latent_noise": 0.0, "refit_steps": 0}
+FITTING: dict[str, Any] = {"latent_noise": 0.0, "refit_steps": 0, "inner_points": 2048}
 """Settings of fitting that runs of before do not name, and what they had."""
+ASKED = "latent_noise"
+"""The setting of fitting that a call may ask for; a run that goes on keeps its others, whatever presets have since."""
 PRIOR_KIND = "diffusion"
 """The prior of runs that do not name theirs."""
 CLASSES = "classes"
 """Names the labels of a run that learns any; runs of before learned none."""
 
 
-def as_begun(preset: Preset, identity: dict[str, Any]) -> Preset:
-    """`preset` as it was when the run of `identity` began: what has come since was off then; the prior is the run's."""
+def as_begun(preset: Preset, identity: dict[str, Any], where: str = "checkpoint") -> Preset:
+    """`preset` as it was when the run of `identity` began: how latents are found, and which prior.
+
+    `where` names the checkpoint in errors.
+
+    Raises:
+        CheckpointError: settings of fitting that are none.
+    """
     known = _flat(identity)
-    since = {name: value for name, value in FITTING.items() if f"preset.fitting.{name}" not in known}
+    names = [field.name for field in fields(preset.fitting)]
+    begun = {name: known.get(f"preset.fitting.{name}", FITTING.get(name)) for name in names}
+    if f"preset.fitting.{ASKED}" in known:
+        begun[ASKED] = getattr(preset.fitting, ASKED)
+    kept = {name: value for name, value in begun.items() if name in FITTING or f"preset.fitting.{name}" in known}
+    fitting = from_json(FittingConfig, asdict(preset.fitting) | kept, where)
     kind = known.get("preset.prior_kind", PRIOR_KIND)
-    chosen = replace(preset, fitting=replace(preset.fitting, **since))
+    chosen = replace(preset, fitting=fitting)
     return replace(chosen, prior_kind=kind) if kind in get_args(PriorChoice) else chosen
 
 

@@ -23,21 +23,24 @@ def write_report(
     folder: Path,
     summary: dict[str, Any],
     about_prior: str,
+    latents: Tensor | None = None,
 ) -> str:
     """Write `field/`, `sheet.png` and `summary.json` into `folder`; what they say in one line.
 
     The line has `about_prior`; before it comes one more where samples are copies.
     The sheet has pairs: unseen instances (training ones, if none is held out), each beside its reconstruction; then
     samples, each beside the training instance nearest to it.
+    `latents` `[n, h]` are of the unseen instances, where they are known already.
     """
     artefact = field.save(folder / "field")
     shown = train if unseen is None else unseen
     kind = "training" if unseen is None else "unseen"
-    scores = reconstruction_scores(field, shown)
+    latents = field.reconstruct(shown) if latents is None or unseen is None else latents
+    scores = reconstruction_scores(field, shown, latents)
     signal = shown.signal
     samples = field.sample_latents(SAMPLES, seed=0)
     novelty = sample_novelty(field.sample_latents(256, seed=1), field.latents)
-    sheet = save_png(_sheet(field, train, shown, samples), folder / "sheet.png")
+    sheet = save_png(_sheet(field, train, shown, latents, samples), folder / "sheet.png")
     summary |= {
         f"{kind}_{signal.score_name.lower()}": round(float(scores.mean()), 4),
         f"{kind}_instances": len(scores),
@@ -46,7 +49,7 @@ def write_report(
         "field": str(artefact),
     }
     for name, score in WHOLE_SCORES.get(signal.kind, {}).items():
-        summary[f"{kind}_{name}"] = score(field, shown)
+        summary[f"{kind}_{name}"] = score(field, shown, latents)
     write_json(folder / "summary.json", summary)
     line = (
         f"{signal.score_name} of {len(scores)} {kind} instances {float(scores.mean()):.3f}{signal.score_unit}"
@@ -60,8 +63,11 @@ def write_report(
     return line if warning is None else f"{warning}\n{line}"
 
 
-def _sheet(field: GenerativeField, train: Observations, shown: Observations, samples: Tensor) -> Tensor:
-    pictures = pairs(field, shown.subset(range(min(PAIRS_PER_ROW * UNSEEN_ROWS, len(shown.names)))))
+def _sheet(
+    field: GenerativeField, train: Observations, shown: Observations, latents: Tensor, samples: Tensor
+) -> Tensor:
+    count = min(PAIRS_PER_ROW * UNSEEN_ROWS, len(shown.names))
+    pictures = pairs(field, shown.subset(range(count)), latents[:count])
     near = nearest(samples, field.latents).cpu()
     real = train.pictures(near)
     pictures += beside(tiles(field, samples), tiles(field, field.latents[near]) if real is None else real)

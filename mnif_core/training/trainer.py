@@ -73,7 +73,7 @@ class Trainer:
         self.fabric = _fabric(config.device, config.precision)
         self.resumed = read_checkpoint(self.path, self.fabric.device) if config.resume else None
         if self.resumed is not None:
-            chosen = as_begun(chosen, self.resumed[1].identity)
+            chosen = as_begun(chosen, self.resumed[1].identity, f"{self.path}: preset.fitting")
         self.preset = _resolved(preset, chosen, config)
         everything = self.observations(data, self.preset.resolution, config.skip_bad)
         self.train, self.validation = everything, None
@@ -141,7 +141,7 @@ class Trainer:
         field.labels = self.labelling.train
         if writer is not None:
             writer.close()
-            line = write_report(field, self.train, self.validation, self.output_dir, summary, choice.line())
+            line = write_report(field, self.train, self.validation, self.output_dir, summary, choice.line(), held_out)
             tell(line)
         self.fabric.barrier()
         return field

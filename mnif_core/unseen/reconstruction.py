@@ -80,9 +80,9 @@ def overlap(ours: Tensor, theirs: Tensor) -> Tensor:
     return (ours & theirs).sum((1, 2, 3)) / (ours | theirs).sum((1, 2, 3)).clamp(min=1)
 
 
-def pairs(field: GenerativeField, observations: Observations) -> list[Tensor]:
+def pairs(field: GenerativeField, observations: Observations, latents: Tensor | None = None) -> list[Tensor]:
     """Pictures of each instance and of its reconstruction, in turn; blank where shapes are known at points only."""
-    made = tiles(field, field.reconstruct(observations))
+    made = tiles(field, field.reconstruct(observations) if latents is None else latents)
     real = observations.pictures(torch.arange(len(made)))
     return beside(torch.ones_like(made) if real is None else real, made)
 

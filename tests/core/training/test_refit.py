@@ -85,6 +85,7 @@ def test_the_papers_presets_and_runs_of_before_have_none(tmp_path: Path) -> None
     _, state = read_checkpoint(OLD_RUNS / "voxel/checkpoint.safetensors")
     begun = as_begun(PRESETS["voxel-tiny"], state.identity)
     assert begun.fitting.refit_steps == 0 < PRESETS["voxel-tiny"].fitting.refit_steps
+    assert (begun.fitting.inner_steps, begun.fitting.inner_points) == (150, 2048)  # as it went on until then
     run = trainer(tmp_path / "run")
     stage = FieldStage(run.fabric, begun, run.train, None, 0)
     assert stage.refitted() is None
