@@ -15,6 +15,7 @@ from mnif_core.prior.bootstrap import BootstrapPrior
 from mnif_core.prior.gaussian_mixture import GaussianMixturePrior
 from mnif_core.prior.kinds import PRIORS
 from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
+from mnif_core.prior.local_bootstrap import LocalBootstrapPrior
 from mnif_core.prior.protocol import Prior
 from mnif_core.viewing.selection import Selection
 from tests.small_field import small_field
@@ -30,6 +31,7 @@ FITS: dict[str, Callable[[Tensor], Prior]] = {
     "diffusion": _diffusion,
     "gaussian-mixture": lambda latents: GaussianMixturePrior.fit(latents, 2),
     "bootstrap": BootstrapPrior.fit,
+    "local-bootstrap": LocalBootstrapPrior.fit,
 }
 
 
@@ -60,7 +62,7 @@ def test_diffusion_is_stored_as_before(tmp_path: Path) -> None:
     assert stored.keys() == {"latent_dim", "width", "blocks", "schedule", "prediction", "steps", "ema_decay"}
 
 
-@pytest.mark.parametrize("kind", ["gaussian-mixture", "bootstrap"])
+@pytest.mark.parametrize("kind", ["gaussian-mixture", "bootstrap", "local-bootstrap"])
 @pytest.mark.parametrize(
     ("change", "match"),
     [
@@ -83,7 +85,7 @@ def test_settings_that_do_not_fit_are_one_line(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("kind", "name"), [("gaussian-mixture", "log_shares"), ("bootstrap", "latents")])
+@pytest.mark.parametrize(("kind", "name"), [("gaussian-mixture", "log_shares"), ("bootstrap", "latents"), ("local-bootstrap", "latents")])
 def test_weights_that_do_not_fit_are_one_line(kind: str, name: str, tmp_path: Path) -> None:
     path = field_with(kind).save(tmp_path / "field") / "model.safetensors"
     weights = load_file(path)
