@@ -85,7 +85,10 @@ def test_settings_that_do_not_fit_are_one_line(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("kind", "name"), [("gaussian-mixture", "log_shares"), ("bootstrap", "latents"), ("local-bootstrap", "latents")])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("gaussian-mixture", "log_shares"), ("bootstrap", "latents"), ("local-bootstrap", "latents")],
+)
 def test_weights_that_do_not_fit_are_one_line(kind: str, name: str, tmp_path: Path) -> None:
     path = field_with(kind).save(tmp_path / "field") / "model.safetensors"
     weights = load_file(path)
