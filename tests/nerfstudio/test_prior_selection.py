@@ -13,18 +13,20 @@ from mnif_nerfstudio.methods import mnif, mnif_tiny
 from mnif_nerfstudio.model import MnifModelConfig
 from mnif_nerfstudio.pipeline import MnifPipelineConfig
 from mnif_nerfstudio.prior_selection import KINDS, PriorSelection
+from tests.small_field import small_field
 
 SCENES = 40
 
 
 def model(trained: bool = True) -> Any:
-    latents = torch.randn(SCENES, 4, generator=torch.Generator().manual_seed(0))
+    field = small_field("scene", SCENES)
+    latents = field.latents
     torch.manual_seed(0)
-    prior = LatentPrior(PriorConfig(4, width=32, blocks=1)).eval()
+    prior = LatentPrior(PriorConfig(latents.shape[1], width=32, blocks=1)).eval()
     prior.fit_statistics(latents)
     return SimpleNamespace(
         latents=latents, prior=prior, prior_is_trained=trained, choice=None, prior_updates=0, num_scenes=SCENES,
-        device=torch.device("cpu"), label_numbers=None,
+        device=torch.device("cpu"), label_numbers=None, generative_field=lambda: field,
     )  # fmt: skip
 
 
