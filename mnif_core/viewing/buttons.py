@@ -1,4 +1,7 @@
-"""Rows of buttons with a hint, which viser's single buttons do not show."""
+"""Rows of buttons with a hint, which viser's single buttons do not show.
+
+Types of handles are quoted where they take arguments: not all versions of viser let them.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -12,7 +15,7 @@ def add_buttons(
     pressed: Callable[[str, viser.ClientHandle | None], None],
     hint: str,
     visible: bool = True,
-) -> viser.GuiButtonGroupHandle[str]:
+) -> "viser.GuiButtonGroupHandle[str]":
     """Add a row of buttons to the folder that is being filled.
 
     Args:
@@ -28,7 +31,7 @@ def add_buttons(
     group.value = ""
     latest = ""
 
-    def on_click(event: viser.GuiEvent[viser.GuiButtonGroupHandle[str]]) -> None:
+    def on_click(event: "viser.GuiEvent[viser.GuiButtonGroupHandle[str]]") -> None:
         nonlocal latest
         if event.client_id is None:  # set below, not pressed in a browser
             return
