@@ -23,6 +23,9 @@ from mnif_core.prior.two_sample import told_apart
 
 FEWEST = 8  # held-out latents, below which they judge nothing
 SHARE = 0.1  # of the latents that are held out from stage 2, where no instances are from stage 1
+ERRORS = 2.0  # standard errors, by which a kind must be told more surely to be left for another
+PREFERRED: tuple[PriorKind, ...] = ("local-bootstrap", "diffusion", "bootstrap", "gaussian-mixture")
+"""Among equals: by kernel distance and inception score on photographs."""
 DRAWN = 1024  # samples of each kind that are judged
 POINTS = 256  # at which their values are compared
 TOGETHER = 64  # instances that are evaluated at once: bounds memory
@@ -98,8 +101,9 @@ def choose_prior(
 ) -> Choice:
     """The prior that a run ends with.
 
-    Of kinds that do not copy, the one whose samples are told from held-out instances least. Of labelled latents kinds
-    are judged by samples of every label, as many as known latents have it, unguided.
+    Of kinds that do not copy, the first of `PREFERRED` whose samples are told from held-out instances no more surely
+    than the best one's by two standard errors. Of labelled latents kinds are judged by samples of every label, as many
+    as known latents have it, unguided.
 
     Args:
         asked: a kind, or `auto`.
@@ -125,7 +129,7 @@ def choose_prior(
     of_known = labelled and {**labelled, "labels": known_labels}
     candidates |= {kind: fit(known, **of_known) for kind, fit in AT_ONCE.items()}
     judged = _judged(candidates, known, held_out, known_labels, seen or (lambda found: found))
-    kind = min(_fresh(judged), key=lambda each: judged[each].told_apart)
+    kind = _chosen(judged)
     prior = candidates[kind] if kind not in AT_ONCE else AT_ONCE[kind](latents, **labelled)
     return Choice(prior, _reason(kind, judged, len(held_out)), judged)
 
@@ -169,10 +173,17 @@ def _fresh(judged: dict[PriorKind, Judged]) -> list[PriorKind]:
     return [kind for kind, found in judged.items() if found.novelty >= COPIES] or list(judged)
 
 
+def _chosen(judged: dict[PriorKind, Judged]) -> PriorKind:
+    fresh = _fresh(judged)
+    best = min((judged[kind] for kind in fresh), key=lambda found: found.told_apart)
+    bound = best.told_apart + ERRORS * best.told_apart_error
+    return next(kind for kind in PREFERRED if kind in fresh and judged[kind].told_apart <= bound)
+
+
 def _reason(chosen: PriorKind, judged: dict[PriorKind, Judged], count: int) -> str:
     """In one clause, what decided."""
     shares = ", ".join(f"{kind} {found.told_apart:.2f}" for kind, found in judged.items())
-    reason = f"told from {count} held-out instances least, 0.5 is chance: {shares}"
+    reason = f"of what is told from {count} held-out instances least surely, 0.5 is chance: {shares}"
     copying = [kind for kind in judged if kind not in _fresh(judged)]
     copies = [f"{kind} would copy the training set: novelty {judged[kind].novelty:.2f}" for kind in copying]
     return "; ".join([reason, *copies])

@@ -13,8 +13,8 @@ from mnif_core.errors import CheckpointError, ConfigError
 from mnif_core.latents.novelty import COPIES, copying
 from mnif_core.prior.bootstrap import BootstrapPrior
 from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
-from mnif_core.prior.protocol import PriorChoice
-from mnif_core.training.prior_choice import FEWEST, choose_prior, held_out_of, is_stepped
+from mnif_core.prior.protocol import PriorChoice, PriorKind
+from mnif_core.training.prior_choice import FEWEST, Judged, _chosen, choose_prior, held_out_of, is_stepped
 from tests.core.training.squares import write_squares
 
 
@@ -60,8 +60,27 @@ def test_of_many_points_a_diffusion_that_has_learned_them_is_told_by_chance() ->
 def test_of_those_that_do_not_copy_the_least_told_is_chosen() -> None:
     known, held_out = ring(300, 0), ring(100, 5)
     choice = choose_prior("auto", None, known, known, held_out)
-    fresh = {kind: found.told_apart for kind, found in choice.judged.items() if found.novelty >= COPIES}
-    assert choice.prior.settings.kind == min(fresh, key=fresh.__getitem__)
+    fresh = {kind: found for kind, found in choice.judged.items() if found.novelty >= COPIES}
+    best = min(fresh.values(), key=lambda found: found.told_apart)
+    chosen = fresh[choice.prior.settings.kind]
+    assert chosen.told_apart <= best.told_apart + 2 * best.told_apart_error
+
+
+@pytest.mark.parametrize(
+    ("shares", "novelties", "wanted"),
+    [
+        ((0.50, 0.66, 0.65), (0.9, 0.9, 0.9), "diffusion"),
+        ((0.68, 0.66, 0.65), (0.9, 0.9, 0.9), "local-bootstrap"),  # told as surely as a mixture, and preferred
+        ((0.68, 0.80, 0.65), (0.9, 0.9, 0.9), "diffusion"),
+        ((0.90, 0.80, 0.65), (0.9, 0.9, 0.9), "gaussian-mixture"),
+        ((0.50, 0.50, 0.65), (0.1, 0.2, 0.9), "gaussian-mixture"),  # the others copy
+        ((0.50, 0.50, 0.65), (0.1, 0.2, 0.1), "local-bootstrap"),  # all do
+    ],
+)
+def test_equals_are_taken_in_order(shares: tuple[float, ...], novelties: tuple[float, ...], wanted: PriorKind) -> None:
+    kinds: tuple[PriorKind, ...] = ("diffusion", "local-bootstrap", "gaussian-mixture")
+    judged = {kind: Judged(share, 0.02, new) for kind, share, new in zip(kinds, shares, novelties, strict=True)}
+    assert _chosen(judged) == wanted
 
 
 def test_what_is_seen_of_instances_decides() -> None:
