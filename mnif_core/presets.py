@@ -13,6 +13,7 @@ smaller latent for a prior to learn: 320 numbers for 706 solids gave better reco
 """
 
 from dataclasses import replace
+from typing import TypeVar
 
 from mnif_core.errors import ConfigError
 from mnif_core.latents.inner_loop import FittingConfig
@@ -26,6 +27,7 @@ from mnif_core.prior.latent_prior import PriorConfig
 from mnif_core.signals.kinds import SIGNALS
 from mnif_core.signals.scenes import SceneSignal
 
+Kind = TypeVar("Kind", bound=Preset)
 DIMENSIONS: dict[str, tuple[int, int]] = {
     kind: (signal.in_dim, signal.at_resolution(64).out_dim) for kind, signal in SIGNALS.items()
 }
@@ -134,34 +136,33 @@ MNIF_TINY = ScenePreset(
     prior_kind="auto",
     signal=SceneSignal(samples_per_ray=24, density="softplus"),
 )
-# Between tiny and the paper's: twice the bases, a layer more, longer. Latents grow less, since what a prior learns well
-# is small; priors are wider, since there is time to train them
-MNIF_MID = replace(
+
+
+def _mid(tiny: Kind, shape: tuple[int, int, int, int], w0: float, length: int, **other: object) -> Kind:
+    """Between tiny and the paper's: twice the bases, a layer more, longer.
+
+    Latents grow less, since what a prior learns well is small; priors are wider, since there is time to train them.
+    """
+    return replace(
+        tiny,
+        modulation=_mixture(tiny.modality, shape, w0),
+        stage_1=replace(tiny.stage_1, length=length, warmup_steps=200),
+        prior=PriorConfig(shape[3], width=1024, ema_decay=0.999),
+        stage_2=StageConfig(5000, "steps", batch_size=64, rate=5e-4),
+        **other,  # type: ignore[arg-type]
+    )
+
+
+MNIF_MID = _mid(
     MNIF_TINY,
-    modulation=_mixture("scene", (4, 64, 128, 64), w0=10.0),
-    stage_1=replace(MNIF_TINY.stage_1, length=20_000, warmup_steps=200),
-    prior=PriorConfig(64, width=1024, ema_decay=0.999),
-    stage_2=StageConfig(5000, "steps", batch_size=64, rate=5e-4),
+    (4, 64, 128, 64),
+    w0=10.0,
+    length=20_000,
     views_per_scene=32,
     signal=replace(MNIF_TINY.signal, samples_per_ray=32),
 )
-IMAGE_MID = replace(
-    IMAGE_TINY,
-    modulation=_mixture("image", (3, 64, 128, 128)),
-    stage_1=replace(IMAGE_TINY.stage_1, length=20_000, warmup_steps=200),
-    prior=PriorConfig(128, width=1024, ema_decay=0.999),
-    stage_2=StageConfig(5000, "steps", batch_size=64, rate=5e-4),
-    resolution=64,
-    points=1024,
-)
-VOXEL_MID = replace(
-    VOXEL_TINY,
-    modulation=_mixture("voxel", (3, 64, 128, 64), w0=10.0),
-    stage_1=replace(VOXEL_TINY.stage_1, length=30_000, warmup_steps=200),
-    prior=PriorConfig(64, width=1024, ema_decay=0.999),
-    stage_2=StageConfig(5000, "steps", batch_size=64, rate=5e-4),
-    points=512,
-)
+IMAGE_MID = _mid(IMAGE_TINY, (3, 64, 128, 128), w0=30.0, length=20_000, resolution=64, points=1024)
+VOXEL_MID = _mid(VOXEL_TINY, (3, 64, 128, 64), w0=10.0, length=30_000, points=512)
 # Many pictures with few pixels each; 64 global numbers, and 8 for each of 4 x 4 corners. With 8 x 8 x 4 pictures of ten
 # classes are told apart a little better, but steps take a third longer, and PSNR and samples are worse
 IMAGE_SPATIAL = replace(

@@ -14,13 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.progress import Progress
-from torch import Tensor
 from torch.nn import functional
 
 from mnif_core.export.surface import surface_colors
 from mnif_core.meshes.raycast import embree_scene
 from mnif_core.networks.instance_networks import InstanceNetworks
-from mnif_core.rendering.cameras import look_at_origin_opengl, project
+from mnif_core.rendering.cameras import project
 from mnif_core.signals.scenes import SceneSignal
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class Painter:
         self._signal, self._network = signal, network
         self._surface = embree_scene(mesh.vertices, mesh.faces)
         reach = float(np.linalg.norm(mesh.vertices, axis=1).max())
-        self._cameras = torch.cat([_ring(elevation, count, signal.camera_distance) for elevation, count in RINGS])
+        self._cameras = torch.cat([signal.orbit(count, elevation, start=0.0) for elevation, count in RINGS])
         half = math.tan(math.asin(min(reach / signal.camera_distance, WIDEST)))
         self._size = side = min(max(size // 4, SIZES[0]), SIZES[1])
         self._intrinsics = torch.tensor([side / 2 / half, side / 2 / half, side / 2, side / 2])
@@ -90,9 +89,3 @@ class Painter:
 
 PAINTERS: dict[str, Callable[[Any, InstanceNetworks, Any, int, Progress], Painter]] = {"scene": Painter}
 """Kind of signal -> what paints its surfaces; all others have no colours."""
-
-
-def _ring(elevation: float, count: int, distance: float) -> Tensor:
-    """Cameras `[v, 3, 4]` evenly around at degrees above the horizon."""
-    azimuths = torch.arange(count) * (2 * math.pi / count)
-    return look_at_origin_opengl(azimuths, math.radians(elevation), distance)

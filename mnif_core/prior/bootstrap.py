@@ -15,10 +15,9 @@ from torch import Tensor
 
 from mnif_core.errors import ConfigError
 from mnif_core.files.stored_config import Between, Width
-from mnif_core.prior.diffusion import SamplerName
+from mnif_core.prior.drawn_at_once import Bootstrap
 from mnif_core.prior.energy_score import energy_scores, paired_error
-from mnif_core.prior.guidance import GUIDANCE
-from mnif_core.prior.protocol import Guide, Prior, PriorKind
+from mnif_core.prior.protocol import PriorKind
 
 BANDWIDTHS = (0.4, 0.5, 0.6, 0.8)  # below the first, samples are hardly new
 FOLDS, DRAWN = 5, 1024  # parts of the latents that are held out in turn, and samples that are compared with each
@@ -44,7 +43,7 @@ class BootstrapConfig:
         return BootstrapPrior(self)
 
 
-class BootstrapPrior(Prior):
+class BootstrapPrior(Bootstrap):
     """The smoothed bootstrap of the latents `[n, h]` that `fit` is given.
 
     >>> prior = BootstrapPrior.fit(torch.randn(20, 6))
@@ -52,20 +51,7 @@ class BootstrapPrior(Prior):
     torch.Size([3, 6])
     """
 
-    latents: Tensor
-    labels: Tensor
-
-    def __init__(self, config: BootstrapConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.register_buffer("latents", torch.zeros(config.instances, config.latent_dim))
-        if config.classes:
-            self.register_buffer("labels", torch.zeros(config.instances, dtype=torch.long))
-
-    @property
-    def settings(self) -> BootstrapConfig:
-        """See `Prior.settings`."""
-        return self.config
+    config: BootstrapConfig
 
     @property
     def title(self) -> str:
@@ -98,27 +84,12 @@ class BootstrapPrior(Prior):
         if bandwidth is None:
             bandwidth = _choose_bandwidth(latents.detach(), seed)
         prior = cls(BootstrapConfig(latents.shape[1], len(latents), bandwidth, classes)).to(latents)
-        prior.latents.copy_(latents.detach())
-        if labels is not None:
-            prior.labels.copy_(labels)
+        prior.keep(latents, labels)
         return prior
 
-    @torch.no_grad()
-    def sample(
-        self,
-        count: int,
-        generator: torch.Generator | None = None,
-        sampler: SamplerName = "dpm++",
-        steps: int = 25,
-        label: int | None = None,
-        guidance: float = GUIDANCE,
-        guide: Guide | None = None,
-    ) -> Tensor:
-        """See `Prior.sample`."""
-        self._require_label(label)
-        own = self.latents if label is None else self.latents[self.labels == label]
-        if not len(own):
-            raise ConfigError(f"no training latent has label {label}; ask for another")
+    def draw(self, count: int, generator: torch.Generator | None, label: int | None) -> Tensor:
+        """See `DrawnAtOnce.draw`."""
+        own = self.own(label)
         known, device = own.double(), own.device
         total, b = len(known), self.config.bandwidth
         chosen = torch.randint(total, (count,), generator=generator, device=device)
@@ -128,8 +99,7 @@ class BootstrapPrior(Prior):
         root = torch.linalg.qr(offsets / total**0.5, mode="r").R
         noise = torch.randn(count, len(root), generator=generator, device=device).double()
         moved = (1 - b**2) ** 0.5 * offsets[chosen] + b * (noise @ root)
-        drawn = (mean + moved).to(self.latents.dtype)
-        return drawn if guide is None else guide(drawn, b**2)
+        return (mean + moved).to(self.latents.dtype)
 
 
 def _choose_bandwidth(latents: Tensor, seed: int) -> float:

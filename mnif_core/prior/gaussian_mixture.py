@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mnif_core.errors import ConfigError
 from mnif_core.files.stored_config import Between, Width
-from mnif_core.prior.diffusion import SamplerName
+from mnif_core.prior.drawn_at_once import DrawnAtOnce
 from mnif_core.prior.expectation_maximisation import (
     Gaussians,
     choose_components,
@@ -21,8 +21,7 @@ from mnif_core.prior.expectation_maximisation import (
     gaussians_of,
     log_density,
 )
-from mnif_core.prior.guidance import GUIDANCE
-from mnif_core.prior.protocol import Guide, Prior, PriorKind
+from mnif_core.prior.protocol import PriorKind
 
 DEAD = 1e-8  # a latent dimension with a smaller spread has never moved, and moves in no sample
 
@@ -49,7 +48,7 @@ class GaussianMixtureConfig:
         return GaussianMixturePrior(self)
 
 
-class GaussianMixturePrior(Prior):
+class GaussianMixturePrior(DrawnAtOnce):
     """The mixture that `fit` finds for latents `[n, h]`.
 
     Attributes:
@@ -130,19 +129,13 @@ class GaussianMixturePrior(Prior):
         prior.factors[:, :, alive] = rows.float()
         return prior.to(latents)
 
-    @torch.no_grad()
-    def sample(
-        self,
-        count: int,
-        generator: torch.Generator | None = None,
-        sampler: SamplerName = "dpm++",
-        steps: int = 25,
-        label: int | None = None,
-        guidance: float = GUIDANCE,
-        guide: Guide | None = None,
-    ) -> Tensor:
-        """See `Prior.sample`."""
-        self._require_label(label)
+    @property
+    def open_share(self) -> float:
+        """See `DrawnAtOnce.open_share`."""
+        return 1.0
+
+    def draw(self, count: int, generator: torch.Generator | None, label: int | None) -> Tensor:
+        """See `DrawnAtOnce.draw`."""
         device, shape = self.means.device, (count, self.config.latent_dim)
         if label is None:
             chosen = torch.multinomial(self.log_shares.softmax(0), count, replacement=True, generator=generator)
@@ -153,7 +146,7 @@ class GaussianMixturePrior(Prior):
         for component in range(self.config.components):
             own = chosen == component
             drawn[own] = self.means[component] + noise[own] @ self.factors[component].T
-        return drawn if guide is None else guide(drawn, 1.0)
+        return drawn
 
     @torch.no_grad()
     def log_density(self, latents: Tensor) -> Tensor:

@@ -15,9 +15,8 @@ from torch import Tensor
 
 from mnif_core.errors import ConfigError
 from mnif_core.files.stored_config import Between, Width
-from mnif_core.prior.diffusion import SamplerName
-from mnif_core.prior.guidance import GUIDANCE
-from mnif_core.prior.protocol import Guide, Prior, PriorKind
+from mnif_core.prior.drawn_at_once import Bootstrap
+from mnif_core.prior.protocol import PriorKind
 
 AT_ONCE = 1024  # samples whose neighbours are looked for at once: bounds memory
 
@@ -48,7 +47,7 @@ class LocalBootstrapConfig:
         return LocalBootstrapPrior(self)
 
 
-class LocalBootstrapPrior(Prior):
+class LocalBootstrapPrior(Bootstrap):
     """The local bootstrap of the latents `[n, h]` that `fit` is given.
 
     >>> prior = LocalBootstrapPrior.fit(torch.randn(20, 6))
@@ -56,20 +55,7 @@ class LocalBootstrapPrior(Prior):
     torch.Size([3, 6])
     """
 
-    latents: Tensor
-    labels: Tensor
-
-    def __init__(self, config: LocalBootstrapConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.register_buffer("latents", torch.zeros(config.instances, config.latent_dim))
-        if config.classes:
-            self.register_buffer("labels", torch.zeros(config.instances, dtype=torch.long))
-
-    @property
-    def settings(self) -> LocalBootstrapConfig:
-        """See `Prior.settings`."""
-        return self.config
+    config: LocalBootstrapConfig
 
     @property
     def title(self) -> str:
@@ -91,33 +77,17 @@ class LocalBootstrapPrior(Prior):
         if not len(latents):
             raise ConfigError("no latents to draw again; take one or more")
         prior = cls(LocalBootstrapConfig(latents.shape[1], len(latents), classes=classes)).to(latents)
-        prior.latents.copy_(latents.detach())
-        if labels is not None:
-            prior.labels.copy_(labels)
+        prior.keep(latents, labels)
         return prior
 
-    @torch.no_grad()
-    def sample(
-        self,
-        count: int,
-        generator: torch.Generator | None = None,
-        sampler: SamplerName = "dpm++",
-        steps: int = 25,
-        label: int | None = None,
-        guidance: float = GUIDANCE,
-        guide: Guide | None = None,
-    ) -> Tensor:
-        """See `Prior.sample`."""
-        self._require_label(label)
-        own = self.latents if label is None else self.latents[self.labels == label]
-        if not len(own):
-            raise ConfigError(f"no training latent has label {label}; ask for another")
+    def draw(self, count: int, generator: torch.Generator | None, label: int | None) -> Tensor:
+        """See `DrawnAtOnce.draw`."""
+        own = self.own(label)
         device, neighbours = own.device, min(self.config.neighbours, len(own) - 1)
         chosen = torch.randint(len(own), (count,), generator=generator, device=device)
         noise = torch.randn(count, neighbours, generator=generator, device=device)
         parts = zip(chosen.split(AT_ONCE), noise.split(AT_ONCE), strict=True)
-        drawn = torch.cat([self._moved(own, *part) for part in parts]) if count else own[:0]
-        return drawn if guide is None else guide(drawn, self.config.bandwidth**2)
+        return torch.cat([self._moved(own, *part) for part in parts]) if count else own[:0]
 
     def _moved(self, own: Tensor, chosen: Tensor, noise: Tensor) -> Tensor:
         """The latents `chosen` `[s]` of `own` `[n, h]`, moved by `noise` `[s, k]`."""

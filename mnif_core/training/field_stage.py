@@ -127,8 +127,7 @@ class FieldStage:
     def score(self) -> float:
         """Mean score of the signal on held-out instances, latents found as for any unseen instance."""
         assert self.validation is not None
-        count = len(self.validation.names)
-        some = self.validation.subset(spread_indices(count, min(count, SCORED)).tolist())
+        some = self.validation.subset(spread_indices(len(self.validation.names), SCORED).tolist())
         return float(scores(self.field(), some).mean())
 
     def weights(self) -> dict[str, Tensor]:

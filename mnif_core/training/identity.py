@@ -1,6 +1,6 @@
 """What a run follows from, and whether a call that goes on with it asks for the same."""
 
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -29,12 +29,10 @@ def as_begun(preset: Preset, identity: dict[str, Any], where: str = "checkpoint"
         CheckpointError: settings of fitting that are none.
     """
     known = _flat(identity)
-    names = [field.name for field in fields(preset.fitting)]
-    begun = {name: known.get(f"preset.fitting.{name}", FITTING.get(name)) for name in names}
-    if f"preset.fitting.{ASKED}" in known:
-        begun[ASKED] = getattr(preset.fitting, ASKED)
-    kept = {name: value for name, value in begun.items() if name in FITTING or f"preset.fitting.{name}" in known}
-    fitting = from_json(FittingConfig, asdict(preset.fitting) | kept, where)
+    usual = asdict(preset.fitting)
+    named = {name: known[key] for name in usual if (key := f"preset.fitting.{name}") in known}
+    asked = {ASKED: usual[ASKED]} if ASKED in named else {}
+    fitting = from_json(FittingConfig, usual | FITTING | named | asked, where)
     kind = known.get("preset.prior_kind", PRIOR_KIND)
     chosen = replace(preset, fitting=fitting)
     return replace(chosen, prior_kind=kind) if kind in get_args(PriorChoice) else chosen

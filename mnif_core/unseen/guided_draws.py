@@ -13,10 +13,8 @@ from torch import Tensor, nn
 from mnif_core.errors import ConfigError
 from mnif_core.generative_field import GenerativeField
 from mnif_core.prior.protocol import Prior
-from mnif_core.unseen.target_views import TargetViews
+from mnif_core.unseen.target_views import EXACT, TargetViews
 from mnif_core.unseen.whitening import Whitening
-
-EXACT = 1e-6  # an error that is none: less is below what 8 bits tell
 
 
 @dataclass(frozen=True)
@@ -79,13 +77,8 @@ class ViewGuide:
 
     def errors(self, latents: Tensor) -> Tensor:
         """Mean squared error `[n]` of pixels that are drawn anew each time, the same for all latents `[n, h]`."""
-        count, signal = len(latents), self._target.signal
-        rays = self._target.draw(self._views, self._config.rays, self._generator)
-        origins, directions, colors = (part.expand(count, -1, -1).contiguous() for part in rays)
-        jitter = torch.rand(1, self._config.rays, signal.samples_per_ray, generator=self._generator)
         networks = self._field.modulation.instance(latents)
-        jitter = jitter.to(colors.device).expand(count, -1, -1)
-        return signal.rays_error(networks, origins, directions, colors, jitter)[0]
+        return self._target.errors(networks, self._views, self._config.rays, self._generator)
 
 
 def prior_to_guide(field: GenerativeField, draws: int) -> Prior:

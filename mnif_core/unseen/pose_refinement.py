@@ -13,7 +13,8 @@ from mnif_core.generative_field import GenerativeField
 from mnif_core.rendering.cameras import pixel_directions
 from mnif_core.rendering.poses import facing_origin, turn_about
 from mnif_core.unseen.pose_bank import framing_penalty
-from mnif_core.unseen.scene_fitting import EXACT, signal_of_scenes
+from mnif_core.unseen.scene_fitting import signal_of_scenes
+from mnif_core.unseen.target_views import EXACT
 from mnif_core.unseen.whitening import Whitening
 
 SAMPLES = 16  # on a ray
@@ -111,11 +112,16 @@ class MovingGuesses(nn.Module):
         )
 
 
+def lens_of(intrinsics: Tensor) -> Tensor:
+    """Focal lengths and optical axes `[..., 3]` as renderers take them: fx, fy, cx, cy `[..., 4]`."""
+    focal, x, y = intrinsics.unbind(-1)
+    return torch.stack([focal, focal, x, y], -1)
+
+
 def rays_of(guesses: Guesses, views: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
     """Origins and directions `[g, r, 3]` of rays through `pixels` `[r, 2]` (row, column) of `views` `[r]`."""
     cameras = guesses.cameras[:, views]
-    focal, x, y = guesses.intrinsics[:, views].unbind(-1)
-    directions = pixel_directions(pixels.expand(len(cameras), -1, -1), torch.stack([focal, focal, x, y], -1), cameras)
+    directions = pixel_directions(pixels.expand(len(cameras), -1, -1), lens_of(guesses.intrinsics[:, views]), cameras)
     return cameras[..., 3], directions
 
 

@@ -17,10 +17,8 @@ from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.unseen.guided_draws import GuidanceConfig, guided_draws
-from mnif_core.unseen.target_views import TargetViews, mean_psnr
+from mnif_core.unseen.target_views import EXACT, TargetViews, mean_psnr
 from mnif_core.unseen.whitening import Whitening
-
-EXACT = 1e-6  # an error that is none: less is below what 8 bits tell
 
 
 @dataclass(frozen=True)
@@ -149,10 +147,7 @@ def _minimise(
     generator = torch.Generator().manual_seed(fitting.seed)
     share = target.drawn_share(views)  # all other pixels are right: pulls weigh against the error of whole views
     for _ in range(steps):
-        origins, directions, colors = target.draw(views, fitting.rays, generator)
-        jitter = torch.rand(1, fitting.rays, target.signal.samples_per_ray, generator=generator).to(colors.device)
-        errors, _ = target.signal.rays_error(networks(), origins, directions, colors, jitter)
-        loss = objective(share * errors.mean())
+        loss = objective(share * target.errors(networks(), views, fitting.rays, generator).mean())
         optimizer.zero_grad()
         loss.backward(inputs=parameters)
         optimizer.step()

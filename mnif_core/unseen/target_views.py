@@ -1,6 +1,6 @@
 """Views of one object as a field's renderer sees them, and how well pictures meet them.
 
-Shape letters: v views, r rays.
+Shape letters: s scenes, v views.
 """
 
 import torch
@@ -13,6 +13,8 @@ from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.rendering.box import pixels_within, seen_in
 from mnif_core.rendering.cameras import pixel_directions
 from mnif_core.signals.scenes import SceneSignal
+
+EXACT = 1e-6  # an error of pixels that is none: less is below what 8 bits tell
 
 
 class TargetViews:
@@ -73,6 +75,14 @@ class TargetViews:
         directions = pixel_directions(torch.stack([row, column], dim=-1), self.intrinsics[view], poses)
         colors = self.pictures[view, row, column].float() / 255.0
         return poses[None, :, :, 3], directions[None], colors[None]
+
+    def errors(self, networks: InstanceNetworks, views: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        """Mean squared error `[s]` of scenes at `count` pixels as `draw` draws them, the same for all of `networks`."""
+        scenes = len(networks.weights[0])
+        rays = self.draw(views, count, generator)
+        origins, directions, colors = (part.expand(scenes, -1, -1).contiguous() for part in rays)
+        jitter = torch.rand(1, count, self.signal.samples_per_ray, generator=generator).to(colors.device)
+        return self.signal.rays_error(networks, origins, directions, colors, jitter.expand(scenes, -1, -1))[0]
 
     def drawn_share(self, views: Tensor) -> float:
         """Share of the pixels of `views` `[v]` that `draw` draws from."""

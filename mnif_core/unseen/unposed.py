@@ -21,7 +21,7 @@ from mnif_core.rendering.poses import rotation_distance
 from mnif_core.sheets import arrange, label
 from mnif_core.spread import spread_indices
 from mnif_core.unseen.pose_bank import PoseBank
-from mnif_core.unseen.pose_refinement import Guesses, Refinement, RefinementConfig
+from mnif_core.unseen.pose_refinement import Guesses, Refinement, RefinementConfig, lens_of
 from mnif_core.unseen.scene_fitting import signal_of_scenes
 
 SHOWN = 4  # guesses of a picture on a sheet
@@ -96,12 +96,11 @@ def find_cameras(
         alone.append(refined(refinement, start, search.steps))
         starts.append(refinement)
     best = alone[0] if len(pictures) == 1 else _together(field, seen, nominals, alone, starts, search)
-    focal, x, y = best.intrinsics[0].unbind(-1)
     views = PosedViews(
         name,
         np.stack([cut.picture for cut in pictures]),
         best.cameras[0].cpu().numpy().astype(np.float32),
-        torch.stack([focal, focal, x, y], -1).cpu().numpy().astype(np.float32),
+        lens_of(best.intrinsics[0]).cpu().numpy().astype(np.float32),
     )
     return FoundCameras(views, best.latents[0], alone)
 
@@ -193,9 +192,8 @@ def guess_sheet(field: GenerativeField, objects: Sequence[FoundCameras]) -> Tens
         picture = _unit(pixels)
         shown, texts = [picture], ["picture"]
         for number in range(min(SHOWN, len(guesses.errors))):
-            focal, x, y = guesses.intrinsics[number, 0].unbind(-1)
-            networks, lens = field.instance(guesses.latents[number]), torch.stack([focal, focal, x, y])
-            made = signal.render_view(networks, guesses.cameras[number, 0], lens, *picture.shape[:2])
+            networks, camera = field.instance(guesses.latents[number]), guesses.cameras[number, 0]
+            made = signal.render_view(networks, camera, lens_of(guesses.intrinsics[number, 0]), *picture.shape[:2])
             shown.append(made.color[0].cpu())
             texts.append(f"guess {number + 1}\nerror {float(guesses.errors[number]):.4f}")
         blank = [torch.ones_like(picture)] * (SHOWN + 1 - len(shown))
