@@ -58,6 +58,14 @@ class Preset:
 
 
 @dataclass(frozen=True)
+class VoxelPreset(Preset):
+    """A preset of solids. The default is the paper's."""
+
+    shade: float = 0.0
+    """See `VoxelSignal.shade`."""
+
+
+@dataclass(frozen=True)
 class ScenePreset(Preset):
     """A preset of scenes, which are known by posed views. An instance's points are the samples on rays of its pixels.
 

@@ -14,7 +14,7 @@ from mnif_core.signals.voxels import VoxelObservations, VoxelSignal
 
 
 def read_observations(signal: Signal, data: Any, skip_bad: bool = False) -> Observations:
-    """Data of a signal's own kind, read as the signal says: its resolution, its background, its way to fill.
+    """Data of a signal's own kind, read as the signal says: its resolution, its background, its way to fill, its shade.
 
     Args:
         signal: of a field, or what one is going to have.
@@ -35,7 +35,7 @@ def _images(signal: ImageSignal, data: Any, skip_bad: bool) -> ImageObservations
 
 
 def _voxels(signal: VoxelSignal, data: Any, skip_bad: bool) -> VoxelObservations:
-    return load_voxels(data, signal.resolution, skip_bad, signal.fill)
+    return load_voxels(data, signal.resolution, skip_bad, signal.fill, signal.shade)
 
 
 def _scenes(signal: SceneSignal, data: Any, skip_bad: bool) -> Observations:

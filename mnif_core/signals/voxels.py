@@ -1,4 +1,4 @@
-"""Solids as fields: coordinates (x, y, z) -> occupancy, inside above zero.
+"""Solids as fields: coordinates (x, y, z) -> occupancy, or how far inside; above zero inside.
 
 Shape letters: n shapes, s instances, p points, e cells along a side.
 """
@@ -14,6 +14,7 @@ from torch import Tensor
 from mnif_core.files.stored_config import Between
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.signals.protocol import Drawing, Signal
+from mnif_core.signals.shading import FULL
 from mnif_core.signals.solid_pictures import mesh_picture
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class VoxelSignal(Signal):
     """Cells along each side of the cube."""
     fill: Literal["solid", "enclosed"] = "solid"
     """What open meshes became when they were read (see `voxelise`)."""
+    shade: Annotated[float, Between(0.0, 64.0)] = 0.0
+    """Cells from the surface in which values go over from -1 to 1, by the distance; 0: at once, as in the paper."""
 
     @classmethod
     def at_resolution(cls, resolution: int) -> "VoxelSignal":
@@ -121,7 +124,7 @@ class VoxelObservations:
 
     Args:
         points: uint8 or int16 `[n, p, 3]`, cells of a grid of `point_resolution`.
-        inside: bool `[n, p]`.
+        values: int8 `[n, p]`, in 127ths, above zero inside: see `signals.shading`.
         point_resolution: resolution of the grid that `points` count in.
         names: one per shape.
         signal: resolution of decoded grids.
@@ -132,14 +135,14 @@ class VoxelObservations:
     def __init__(
         self,
         points: Tensor,
-        inside: Tensor,
+        values: Tensor,
         point_resolution: int,
         names: Sequence[str],
         signal: VoxelSignal,
         bits: Tensor | None = None,
         labels: Sequence[str] | None = None,
     ) -> None:
-        self.cells, self.inside, self.bits = points, inside, bits
+        self.cells, self.values, self.bits = points, values, bits
         self.point_resolution = point_resolution
         self.names = list(names)
         self.labels = None if labels is None else list(labels)
@@ -150,13 +153,13 @@ class VoxelObservations:
         """See `Observations.observe`."""
         index = index.to(self.cells.device)
         if chosen is None:
-            cells, inside = self.cells[index], self.inside[index]
+            cells, values = self.cells[index], self.values[index]
         else:
             rows = index.unsqueeze(1)
             chosen = chosen.to(self.cells.device)
-            cells, inside = self.cells[rows, chosen], self.inside[rows, chosen]
+            cells, values = self.cells[rows, chosen], self.values[rows, chosen]
         coordinates = (2.0 * cells.float() + 1.0) / self.point_resolution - 1.0
-        return coordinates, inside.float().unsqueeze(-1) * 2.0 - 1.0
+        return coordinates, values.float().unsqueeze(-1) / FULL
 
     def grids(self, index: Tensor) -> Tensor | None:
         """Whole grids, bool `[s, e, e, e]`, where the data has them."""
@@ -177,15 +180,15 @@ class VoxelObservations:
         bits = None if self.bits is None else self.bits[rows]
         names = [self.names[i] for i in rows]
         labels = None if self.labels is None else [self.labels[i] for i in rows]
-        cells, inside = self.cells[rows], self.inside[rows]
-        return VoxelObservations(cells, inside, self.point_resolution, names, self.signal, bits, labels)
+        cells, values = self.cells[rows], self.values[rows]
+        return VoxelObservations(cells, values, self.point_resolution, names, self.signal, bits, labels)
 
     def labelled(self, labels: Sequence[str] | None) -> "VoxelObservations":
         """The same with the class of each."""
         resolution = self.point_resolution
-        return VoxelObservations(self.cells, self.inside, resolution, self.names, self.signal, self.bits, labels)
+        return VoxelObservations(self.cells, self.values, resolution, self.names, self.signal, self.bits, labels)
 
     def to(self, device: torch.device) -> "VoxelObservations":
         """Points on `device`, so that a step needs no transfer; whole grids stay on the host."""
-        cells, inside = self.cells.to(device), self.inside.to(device)
-        return VoxelObservations(cells, inside, self.point_resolution, self.names, self.signal, self.bits, self.labels)
+        cells, values = self.cells.to(device), self.values.to(device)
+        return VoxelObservations(cells, values, self.point_resolution, self.names, self.signal, self.bits, self.labels)

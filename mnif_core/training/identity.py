@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from mnif_core.errors import CheckpointError
-from mnif_core.files.stored_config import from_json, shown
+from mnif_core.files.stored_config import checked, from_json, shown
 from mnif_core.latents.inner_loop import FittingConfig
-from mnif_core.preset_config import Preset
+from mnif_core.preset_config import Preset, VoxelPreset
 from mnif_core.prior.protocol import PriorChoice
 
 FITTING: dict[str, Any] = {"latent_noise": 0.0, "refit_steps": 0, "inner_points": 2048}
@@ -16,25 +16,29 @@ ASKED = "latent_noise"
 """The setting of fitting that a call may ask for; a run that goes on keeps its others, whatever presets have since."""
 PRIOR_KIND = "diffusion"
 """The prior of runs that do not name theirs."""
+SHADE = 0.0
+"""Of solids of runs that do not name theirs."""
 CLASSES = "classes"
 """Names the labels of a run that learns any; runs of before learned none."""
 
 
-def as_begun(preset: Preset, identity: dict[str, Any], where: str = "checkpoint") -> Preset:
-    """`preset` as it was when the run of `identity` began: how latents are found, and which prior.
+def as_begun(preset: Preset, identity: dict[str, Any], where: str = "preset") -> Preset:
+    """`preset` as it was when the run of `identity` began: how latents are found, what solids' values are, which prior.
 
-    `where` names the checkpoint in errors.
+    `where` names the checkpoint and its preset in errors.
 
     Raises:
-        CheckpointError: settings of fitting that are none.
+        CheckpointError: settings of fitting or a shade that are none.
     """
     known = _flat(identity)
     usual = asdict(preset.fitting)
     named = {name: known[key] for name in usual if (key := f"preset.fitting.{name}") in known}
     asked = {ASKED: usual[ASKED]} if ASKED in named else {}
-    fitting = from_json(FittingConfig, usual | FITTING | named | asked, where)
+    fitting = from_json(FittingConfig, usual | FITTING | named | asked, f"{where}.fitting")
     kind = known.get("preset.prior_kind", PRIOR_KIND)
     chosen = replace(preset, fitting=fitting)
+    if isinstance(chosen, VoxelPreset):
+        chosen = replace(chosen, shade=checked(known.get("preset.shade", SHADE), float, f"{where}.shade"))
     return replace(chosen, prior_kind=kind) if kind in get_args(PriorChoice) else chosen
 
 
@@ -53,7 +57,7 @@ def require_same(path: Path, theirs: dict[str, Any], ours: dict[str, Any], usual
     reading = theirs.get("reading", {})
     theirs = {**theirs, "reading": {**usual_reading, **(reading if isinstance(reading, dict) else {})}}
     usual = {f"preset.fitting.{name}": value for name, value in FITTING.items()}
-    usual |= {"preset.prior_kind": PRIOR_KIND, "preset.prior.classes": 0}
+    usual |= {"preset.prior_kind": PRIOR_KIND, "preset.prior.classes": 0, "preset.shade": SHADE}
     found = usual | _flat(theirs)
     for key, wanted in _flat(ours).items():
         if found.get(key) != wanted:

@@ -27,7 +27,8 @@ from mnif_core.presets import preset as named_preset
 from mnif_core.prior.protocol import PriorChoice
 from mnif_core.seeds import mixed_seed
 from mnif_core.signals.kinds import SIGNALS
-from mnif_core.signals.observations import Observations, split
+from mnif_core.signals.observations import split
+from mnif_core.signals.protocol import Signal
 from mnif_core.training.checkpoint import Progress, read_checkpoint, write_checkpoint
 from mnif_core.training.collapse import Collapse, next_attempt
 from mnif_core.training.config import Precision, TrainingConfig
@@ -47,7 +48,7 @@ class Trainer:
     Processes: one, or those that `torchrun` starts, which share every batch.
 
     Args:
-        data: what `observations` of the modality reads. None: the demo set.
+        data: what the reader of the modality takes (`data.readers`). None: the demo set.
         config: how to learn.
         preset: name of a preset of the modality.
 
@@ -73,9 +74,9 @@ class Trainer:
         self.fabric = _fabric(config.device, config.precision)
         self.resumed = read_checkpoint(self.path, self.fabric.device) if config.resume else None
         if self.resumed is not None:
-            chosen = as_begun(chosen, self.resumed[1].identity, f"{self.path}: preset.fitting")
+            chosen = as_begun(chosen, self.resumed[1].identity, f"{self.path}: preset")
         self.preset = _resolved(preset, chosen, config)
-        everything = self.observations(data, self.preset.resolution, config.skip_bad)
+        everything = read_observations(self.signal(), data, config.skip_bad)
         self.train, self.validation = everything, None
         if round(self.preset.validation_share * len(everything.names)) > 0:
             self.train, self.validation = split(everything, self.preset.validation_share, self.seed)
@@ -100,10 +101,9 @@ class Trainer:
         if self.fabric.device.type == "cuda":
             self.train = self.train.to(self.fabric.device)
 
-    def observations(self, data: Any, resolution: int, skip_bad: bool) -> Observations:
-        """Read the data of this modality: see `data.readers`."""
-        signal = replace(SIGNALS[self.modality].at_resolution(resolution), **self.reading)
-        return read_observations(signal, data, skip_bad)
+    def signal(self) -> Signal:
+        """How data are to be read, and what their values mean."""
+        return replace(SIGNALS[self.modality].at_resolution(self.preset.resolution), **self.reading)
 
     def fit(self) -> GenerativeField:
         """Run what is left of both stages, write `field/`, `sheet.png` and `summary.json`, return the field.

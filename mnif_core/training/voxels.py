@@ -1,6 +1,10 @@
 """Training on solid shapes."""
 
+from dataclasses import replace
+
 from mnif_core.data.voxelise import FILL
+from mnif_core.preset_config import VoxelPreset
+from mnif_core.signals.voxels import VoxelSignal
 from mnif_core.training.config import VoxelConfig
 from mnif_core.training.configured import ConfiguredTrainer
 
@@ -18,3 +22,8 @@ class VoxelTrainer(ConfiguredTrainer):
     configured_by = VoxelConfig
     modality = "voxel"
     usual_reading = {"fill": FILL}
+
+    def signal(self) -> VoxelSignal:
+        """See `Trainer.signal`."""
+        assert isinstance(self.preset, VoxelPreset)
+        return replace(VoxelSignal.of(super().signal()), shade=self.preset.shade)

@@ -17,6 +17,7 @@ from mnif_core.presets import PRESETS
 from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
 from mnif_core.signals.images import ImageObservations, ImageSignal
 from mnif_core.signals.scenes import SceneSignal
+from mnif_core.signals.shading import FULL
 from mnif_core.signals.voxels import VoxelObservations, VoxelSignal
 from mnif_core.training.field_stage import FieldStage
 from mnif_core.training.prior_stage import PriorStage
@@ -123,8 +124,8 @@ def meta_learning(preset: str, instances: int) -> Callable[[Scale], Case]:
             data = ImageObservations(pictures, [str(i) for i in range(len(pictures))])
         else:
             cells = torch.randint(64, (2 * instances, points, 3), dtype=torch.uint8)
-            inside = torch.rand(cells.shape[:2]) < 0.5
-            data = VoxelObservations(cells, inside, 64, [str(i) for i in range(len(cells))], VoxelSignal())
+            values = torch.randint(2, cells.shape[:2], dtype=torch.int8) * (2 * FULL) - FULL
+            data = VoxelObservations(cells, values, 64, [str(i) for i in range(len(cells))], VoxelSignal())
         stage = FieldStage(_fabric(scale.device), chosen, data.to(scale.device), None, seed=0)
         steps = iter(range(10**6))
         optimizer = torch.optim.AdamW(mixture.parameters(), lr=1e-4, weight_decay=0.0)

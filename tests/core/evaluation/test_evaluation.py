@@ -42,6 +42,7 @@ from mnif_core.evaluation.voxel_evaluation import (
     clouds,
 )
 from mnif_core.signals.images import ImageObservations, ImageSignal
+from mnif_core.signals.shading import values_of
 from mnif_core.signals.voxels import VoxelObservations, VoxelSignal
 from tests.core.test_cli import save_field
 from tests.live_tensors import LiveTensors
@@ -277,7 +278,8 @@ def test_test_images_need_no_labels_and_other_ones_are_one_line(tmp_path: Path) 
 def test_solids_known_at_points_only(tmp_path: Path) -> None:
     field = GenerativeField.load(save_field("voxel", tmp_path / "run") / "field")
     cells = torch.randint(0, 12, (5, 30, 3), dtype=torch.uint8)
-    parts = {"train": VoxelObservations(cells, cells[..., 0] > 5, 12, field.names, VoxelSignal(12))}
+    values = torch.from_numpy(values_of(cells[..., 0].numpy() > 5))
+    parts = {"train": VoxelObservations(cells, values, 12, field.names, VoxelSignal(12))}
     found = VoxelSubject(field, parts, tiny_extractor()).reconstruction("train")
     assert found["IoU of grids"] is None and 0 <= found["whole"] <= 1 and "whole, real" not in found
 

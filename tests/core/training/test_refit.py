@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from mnif_core import VoxelTrainer
 from mnif_core.data.readers import read_observations
+from mnif_core.preset_config import VoxelPreset
 from mnif_core.presets import PRESETS
 from mnif_core.signals.voxels import VoxelSignal
 from mnif_core.training.checkpoint import read_checkpoint
@@ -85,6 +86,8 @@ def test_the_papers_presets_and_runs_of_before_have_none(tmp_path: Path) -> None
     _, state = read_checkpoint(OLD_RUNS / "voxel/checkpoint.safetensors")
     begun = as_begun(PRESETS["voxel-tiny"], state.identity)
     assert begun.fitting.refit_steps == 0 < PRESETS["voxel-tiny"].fitting.refit_steps
+    shades = [chosen.shade for chosen in (begun, PRESETS["voxel-tiny"]) if isinstance(chosen, VoxelPreset)]
+    assert shades == [0.0, 2.0]
     assert (begun.fitting.inner_steps, begun.fitting.inner_points) == (150, 2048)  # as it went on until then
     run = trainer(tmp_path / "run")
     stage = FieldStage(run.fabric, begun, run.train, None, 0)
