@@ -106,7 +106,7 @@ VOXEL_TINY = VoxelPreset(
     points=256,
     validation_share=0.1,
     prior_kind="auto",
-    shade=2.0,
+    shade=1.5,
 )
 # Silent in the paper: w0, and the latents' start and decay as small values (the authors' script: zeros, and 1.0 on the
 # sum over the batch)

@@ -87,7 +87,7 @@ def test_the_papers_presets_and_runs_of_before_have_none(tmp_path: Path) -> None
     begun = as_begun(PRESETS["voxel-tiny"], state.identity)
     assert begun.fitting.refit_steps == 0 < PRESETS["voxel-tiny"].fitting.refit_steps
     shades = [chosen.shade for chosen in (begun, PRESETS["voxel-tiny"]) if isinstance(chosen, VoxelPreset)]
-    assert shades == [0.0, 2.0]
+    assert shades == [0.0, 1.5]
     assert (begun.fitting.inner_steps, begun.fitting.inner_points) == (150, 2048)  # as it went on until then
     run = trainer(tmp_path / "run")
     stage = FieldStage(run.fabric, begun, run.train, None, 0)
