@@ -62,7 +62,7 @@ class VoxelPreset(Preset):
     """A preset of solids. The default is the paper's."""
 
     shade: float = 0.0
-    """See `VoxelSignal.shade`."""
+    """See `VoxelSignal.shade`, of sets that have thin parts; others have none."""
 
 
 @dataclass(frozen=True)

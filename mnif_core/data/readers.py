@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mnif_core.data.image_files import load_images
+from mnif_core.data.shaded_solids import with_shade
 from mnif_core.data.voxel_files import load_voxels
 from mnif_core.errors import ConfigError
 from mnif_core.signals.images import ImageObservations, ImageSignal
@@ -35,7 +36,7 @@ def _images(signal: ImageSignal, data: Any, skip_bad: bool) -> ImageObservations
 
 
 def _voxels(signal: VoxelSignal, data: Any, skip_bad: bool) -> VoxelObservations:
-    return load_voxels(data, signal.resolution, skip_bad, signal.fill, signal.shade)
+    return with_shade(load_voxels(data, signal.resolution, skip_bad, signal.fill), signal.shade)
 
 
 def _scenes(signal: SceneSignal, data: Any, skip_bad: bool) -> Observations:

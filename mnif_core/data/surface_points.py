@@ -3,8 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mnif_core.signals.shading import shaded
-
 POINTS = 16384  # of each shape
 ANYWHERE = 4096  # of them in the whole cube: near the surface alone, a field may fill empty space with crumbs
 
@@ -17,8 +15,8 @@ def points_of_each(shapes: int, resolution: int) -> int:
 
 
 def near_surface_cells(
-    grid: NDArray[np.bool_], seed: int, count: int = POINTS, shade: float = 0.0
-) -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
+    grid: NDArray[np.bool_], seed: int, count: int = POINTS
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Draw cells whose 3 x 3 x 3 neighbourhood is mixed, and a quarter of them (or what those leave) anywhere else.
 
     IM-NET draws a point inside each cell of a 256^3 grid; a grid of its own resolution knows cells only.
@@ -27,10 +25,9 @@ def near_surface_cells(
         grid: `[r, r, r]`, r at most 256.
         seed: of the draw.
         count: how many, each cell at most once.
-        shade: see `shaded`.
 
     Returns:
-        Cells `[count, 3]` and their values `[count]`, see `shaded`.
+        Cells `[count, 3]` and whether they are inside `[count]`.
     """
     rng = np.random.default_rng(seed)
     resolution = len(grid)
@@ -49,4 +46,4 @@ def near_surface_cells(
     if len(chosen) < count:  # a grid with fewer cells than points
         chosen = np.concatenate([chosen, rng.choice(chosen, count - len(chosen))])
     cells = np.stack(np.unravel_index(chosen, grid.shape), axis=-1).astype(np.uint8)
-    return cells, shaded(grid, shade).ravel()[chosen]
+    return cells, grid.ravel()[chosen]

@@ -31,9 +31,7 @@ DEMO_CARS = 160  # instances
 UNPACKED = 1100  # bytes that one packed by hdf5 may become: a little more than the best that its packing does
 
 
-def load_voxels(
-    data: Any, resolution: int, skip_bad: bool = False, fill: Fill = FILL, shade: float = 0.0
-) -> VoxelObservations:
+def load_voxels(data: Any, resolution: int, skip_bad: bool = False, fill: Fill = FILL) -> VoxelObservations:
     """Shapes of `data`, each known at 16,384 points near its surface.
 
     Args:
@@ -44,25 +42,24 @@ def load_voxels(
         resolution: of grids made from meshes. Grids keep their own.
         skip_bad: leave unreadable files of a folder out, and say how many, instead of stopping at the first.
         fill: what open meshes become.
-        shade: see `VoxelSignal.shade`. IM-NET's and the authors' files have no grids to measure distances in.
 
     Raises:
         DataError: nothing there, or something of another shape, type or range.
         DependencyError: the package that reads its format is not installed.
     """
     if data is None:
-        return _demo_cars(resolution, shade)
+        return _demo_cars(resolution)
     path = Path(data)
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; pass meshes, grids, IM-NET's hdf5 or the authors' .pth")
     if path.is_dir():
-        return _from_folder(path, resolution, skip_bad, fill, shade)
+        return _from_folder(path, resolution, skip_bad, fill)
     readers: dict[str, Callable[[Path], VoxelObservations]] = {
         ".hdf5": _from_hdf5,
         ".h5": _from_hdf5,
         ".pth": _from_pth,
-        ".npz": lambda file: _from_array(file, shade),
-        ".npy": lambda file: _from_array(file, shade),
+        ".npz": _from_array,
+        ".npy": _from_array,
     }
     if path.suffix not in readers:
         raise DataError(f"{path}: cannot read '{path.suffix}' as a set of shapes; pass a folder, {', '.join(readers)}")
@@ -70,23 +67,20 @@ def load_voxels(
     return readers[path.suffix](path)
 
 
-def from_grids(
-    grids: Sequence[NDArray[np.bool_]], names: Sequence[str], fill: Fill = FILL, shade: float = 0.0
-) -> VoxelObservations:
+def from_grids(grids: Sequence[NDArray[np.bool_]], names: Sequence[str], fill: Fill = FILL) -> VoxelObservations:
     """Observations of whole grids, all of one resolution."""
-    signal = VoxelSignal(len(grids[0]), fill, shade)
+    signal = VoxelSignal(len(grids[0]), fill)
     count = points_of_each(len(grids), signal.resolution)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        drawn = pool.map(near_surface_cells, grids, range(len(grids)), repeat(count), repeat(shade))
-        cells, values = zip(*track(drawn, "Sampling near surfaces", total=len(grids)), strict=True)
+        drawn = pool.map(near_surface_cells, grids, range(len(grids)), repeat(count))
+        cells, inside = zip(*track(drawn, "Sampling near surfaces", total=len(grids)), strict=True)
     bits = np.stack([np.packbits(grid) for grid in grids])
     points = torch.from_numpy(np.stack(cells))
-    return VoxelObservations(
-        points, torch.from_numpy(np.stack(values)), signal.resolution, names, signal, torch.from_numpy(bits)
-    )
+    values = torch.from_numpy(values_of(np.stack(inside)))
+    return VoxelObservations(points, values, signal.resolution, names, signal, torch.from_numpy(bits))
 
 
-def _demo_cars(resolution: int, shade: float) -> VoxelObservations:
+def _demo_cars(resolution: int) -> VoxelObservations:
     import trimesh
 
     from mnif_core.data.demo.car_shapes import car_mesh, sample_paint, sample_shape
@@ -99,10 +93,10 @@ def _demo_cars(resolution: int, shade: float) -> VoxelObservations:
     names = [f"car_{car:04d}" for car in range(DEMO_CARS)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         grids = list(track(pool.map(solid, range(DEMO_CARS)), "Making solid demo cars", total=DEMO_CARS))
-    return from_grids(grids, names, shade=shade)
+    return from_grids(grids, names)
 
 
-def _from_folder(folder: Path, resolution: int, skip_bad: bool, fill: Fill, shade: float) -> VoxelObservations:
+def _from_folder(folder: Path, resolution: int, skip_bad: bool, fill: Fill) -> VoxelObservations:
     grids, names = read_folder(
         folder, MESHES | GRIDS, lambda file: _read_shape(file, resolution, fill), "shapes", skip_bad
     )
@@ -116,7 +110,7 @@ def _from_folder(folder: Path, resolution: int, skip_bad: bool, fill: Fill, shad
     if odd:
         tell(f"{folder}: {len(odd)} of {len(grids)} shapes are unreadable beside grids of {usual} cells a side")
     kept = [(grid, name) for grid, name in zip(grids, names, strict=True) if len(grid) == usual]
-    return from_grids([grid for grid, _ in kept], [name for _, name in kept], fill, shade)
+    return from_grids([grid for grid, _ in kept], [name for _, name in kept], fill)
 
 
 def _read_shape(file: Path, resolution: int, fill: Fill) -> NDArray[np.bool_]:
@@ -156,7 +150,7 @@ def _require_sane_binvox(file: Path) -> None:
         raise DataError(f"{file}: dim {sides} are not three sides of 2 to {IM_NET_RESOLUTION} cells; save a cubic grid")
 
 
-def _from_array(path: Path, shade: float) -> VoxelObservations:
+def _from_array(path: Path) -> VoxelObservations:
     array = read_array(path, "voxels" if "voxels" in array_names(path) else "bits")
     if array.ndim == 2 and array.dtype == np.uint8:
         resolution = round((array.shape[1] * 8) ** (1 / 3))
@@ -164,7 +158,7 @@ def _from_array(path: Path, shade: float) -> VoxelObservations:
             raise DataError(f"{path}: {array.shape[1]} bytes a shape are no packed cube; pack r * r * r cells")
         array = np.unpackbits(array, axis=1).reshape(-1, resolution, resolution, resolution)
     grids = _checked_grids(path, array)
-    return from_grids(list(grids), [f"{path.stem}_{i:06d}" for i in range(len(grids))], shade=shade)
+    return from_grids(list(grids), [f"{path.stem}_{i:06d}" for i in range(len(grids))])
 
 
 def _checked_grids(path: Path, array: NDArray[Any]) -> NDArray[np.bool_]:

@@ -27,8 +27,7 @@ from mnif_core.presets import preset as named_preset
 from mnif_core.prior.protocol import PriorChoice
 from mnif_core.seeds import mixed_seed
 from mnif_core.signals.kinds import SIGNALS
-from mnif_core.signals.observations import split
-from mnif_core.signals.protocol import Signal
+from mnif_core.signals.observations import Observations, split
 from mnif_core.training.checkpoint import Progress, read_checkpoint, write_checkpoint
 from mnif_core.training.collapse import Collapse, next_attempt
 from mnif_core.training.config import Precision, TrainingConfig
@@ -76,7 +75,7 @@ class Trainer:
         if self.resumed is not None:
             chosen = as_begun(chosen, self.resumed[1].identity, f"{self.path}: preset")
         self.preset = _resolved(preset, chosen, config)
-        everything = read_observations(self.signal(), data, config.skip_bad)
+        everything = self.observations(data, config.skip_bad)
         self.train, self.validation = everything, None
         if round(self.preset.validation_share * len(everything.names)) > 0:
             self.train, self.validation = split(everything, self.preset.validation_share, self.seed)
@@ -101,9 +100,10 @@ class Trainer:
         if self.fabric.device.type == "cuda":
             self.train = self.train.to(self.fabric.device)
 
-    def signal(self) -> Signal:
-        """How data are to be read, and what their values mean."""
-        return replace(SIGNALS[self.modality].at_resolution(self.preset.resolution), **self.reading)
+    def observations(self, data: Any, skip_bad: bool) -> Observations:
+        """Read the data of this modality: see `data.readers`."""
+        signal = replace(SIGNALS[self.modality].at_resolution(self.preset.resolution), **self.reading)
+        return read_observations(signal, data, skip_bad)
 
     def fit(self) -> GenerativeField:
         """Run what is left of both stages, write `field/`, `sheet.png` and `summary.json`, return the field.

@@ -1,10 +1,13 @@
 """Training on solid shapes."""
 
-from dataclasses import replace
+from typing import Any
 
+from mnif_core.data.shaded_solids import THIN, thin_share, with_shade
 from mnif_core.data.voxelise import FILL
+from mnif_core.files.notes import tell
 from mnif_core.preset_config import VoxelPreset
-from mnif_core.signals.voxels import VoxelSignal
+from mnif_core.signals.observations import Observations
+from mnif_core.signals.voxels import VoxelObservations
 from mnif_core.training.config import VoxelConfig
 from mnif_core.training.configured import ConfiguredTrainer
 
@@ -23,7 +26,14 @@ class VoxelTrainer(ConfiguredTrainer):
     modality = "voxel"
     usual_reading = {"fill": FILL}
 
-    def signal(self) -> VoxelSignal:
-        """See `Trainer.signal`."""
-        assert isinstance(self.preset, VoxelPreset)
-        return replace(VoxelSignal.of(super().signal()), shade=self.preset.shade)
+    def observations(self, data: Any, skip_bad: bool) -> Observations:
+        """See `Trainer.observations`. Sets of thin parts are shaded, where the preset has a shade."""
+        solids = super().observations(data, skip_bad)
+        if not isinstance(self.preset, VoxelPreset) or not isinstance(solids, VoxelObservations):
+            return solids
+        if self.preset.shade == 0.0 or (thin := thin_share(solids)) < THIN:
+            return solids
+        tell(
+            f"{thin:.0%} of what is filled is thin, so distances to surfaces are learned (shade {self.preset.shade:g})"
+        )
+        return with_shade(solids, self.preset.shade)

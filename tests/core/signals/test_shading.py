@@ -2,10 +2,8 @@
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
-from mnif_core.data.voxel_files import from_grids
 from mnif_core.signals.shading import FULL, FULLNESS, shaded, values_of
 from mnif_core.signals.voxels import VoxelSignal
 
@@ -55,15 +53,3 @@ def test_a_plate_of_one_cell_is_half_a_cell_deep() -> None:
     values = shaded(plate(), 2.0)[6, :, 6] / FULL
     wanted = np.clip((0.5 - np.abs(np.arange(12) - 5) + FULLNESS) / 2.0, -1.0, 1.0)
     np.testing.assert_allclose(values, wanted, atol=0.5 / FULL)
-
-
-def test_observations_have_the_shade_of_their_signal() -> None:
-    shapes = [SOLIDS["ball"], SOLIDS["hollow"]]
-    known = from_grids(shapes, ["a", "b"], shade=2.0)
-    assert known.signal == VoxelSignal(24, shade=2.0)
-    coordinates, targets = known.observe(torch.arange(2))
-    cells = ((coordinates + 1.0) * 12.0 - 0.5).round().long().numpy()
-    for shape, at, values in zip(shapes, cells, targets, strict=True):
-        np.testing.assert_allclose(values[:, 0] * FULL, shaded(shape, 2.0)[tuple(at.T)], atol=1e-4)
-    step = from_grids(shapes, ["a", "b"]).observe(torch.arange(2))[1]
-    assert set(step.unique().tolist()) == {-1.0, 1.0}, "exactly"
