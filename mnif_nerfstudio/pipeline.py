@@ -18,6 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mnif_core.errors import CheckpointError
 from mnif_core.files.notes import tell
+from mnif_core.freed_memory import keep_freed_memory
 from mnif_core.latents.refit import refit
 from mnif_core.presets import NERF_S
 from mnif_core.seeds import mixed_seed
@@ -91,6 +92,8 @@ class MnifPipeline(VanillaPipeline):
             data: Any = config.datamanager
             recorded = data.data if data.data is not None or data.dataparser.data == Path() else data.dataparser.data
             data.data = data_folder(recorded)
+        else:
+            keep_freed_memory()
         # the base class wraps in DDP with a device id, which fails on CPU: let it build one process's model
         super().__init__(config, device, test_mode, world_size=1, local_rank=local_rank, grad_scaler=grad_scaler)
         self.register_buffer("stage_seconds", torch.zeros(2))

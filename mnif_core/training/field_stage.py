@@ -4,6 +4,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from mnif_core.freed_memory import keep_freed_memory
 from mnif_core.generative_field import GenerativeField
 from mnif_core.latents.fitter import LatentFitter
 from mnif_core.latents.inner_loop import RowAdam
@@ -42,6 +43,7 @@ class FieldStage:
         self.train, self.validation = train, validation
         self.steps = self.config.steps(len(train.names))
         require_divisible(self.config, fabric.world_size)
+        keep_freed_memory()
         self.objective = Objective(
             preset.modulation.build(),
             LatentFitter(preset.fitting, preset.modulation.latent_dim),

@@ -4,7 +4,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -107,27 +107,57 @@ def seconds(run: Run, device: torch.device) -> float:
     return time.perf_counter() - started
 
 
-def measure(case: Case, limits: Limits, device: torch.device, rounds: int | None = None) -> dict[str, Any]:
+class Timed:
+    """One side of a case where it runs.
+
+    Args:
+        run: one call.
+        device: where.
+    """
+
+    def __init__(self, run: Run, device: torch.device) -> None:
+        self._run, self._device = run, device
+
+    def seconds(self, warm: bool) -> float:
+        """Of one call, after an untimed one if `warm`: caches and allocator as a loop of such calls leaves them."""
+        if warm:
+            self._run()
+        return seconds(self._run, self._device)
+
+    def peak(self) -> float | None:
+        """MiB that a call takes beyond what was held before; none where that cannot be read."""
+        with peak_memory(self._device) as peak:
+            self._run()
+        return peak["bytes"] / 2**20 if "bytes" in peak else None
+
+
+class Side(Protocol):
+    """One side of a case, wherever it runs: see `Timed`."""
+
+    def seconds(self, warm: bool) -> float:
+        """See `Timed.seconds`."""
+        ...
+
+    def peak(self) -> float | None:
+        """See `Timed.peak`."""
+        ...
+
+
+def measure(ours: Side, reference: Side, work: Work | None, rounds: int, limits: Limits) -> dict[str, Any]:
     """Milliseconds (median, and all), peak memory in MiB, ratio to the reference, share of the device's limit."""
-    sides = {"ours": case.ours, "reference": case.reference}
-    rounds = case.rounds if rounds is None else min(rounds, case.rounds)
+    sides = {"ours": ours, "reference": reference}
     times: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
-        for name, run in sides.items():
-            # one call untimed: caches and allocator as its own kind leaves them, as in a loop of such steps
-            if rounds > 1:
-                run()
-            times[name].append(seconds(run, device))
+        for name, side in sides.items():
+            times[name].append(side.seconds(warm=rounds > 1))
     result: dict[str, Any] = {}
-    for name, run in sides.items():
-        with peak_memory(device) as peak:
-            run()
+    for name, side in sides.items():
         result[name] = {
             "ms": 1e3 * statistics.median(times[name]),
             "all_ms": [round(1e3 * each, 3) for each in times[name]],
-            "peak_mib": peak["bytes"] / 2**20 if "bytes" in peak else None,
+            "peak_mib": side.peak(),
         }
     result["ratio"] = result["reference"]["ms"] / result["ours"]["ms"]
-    if case.work is not None:
-        result["share_of_limit"] = limits.share(case.work, result["ours"]["ms"] / 1e3)
+    if work is not None:
+        result["share_of_limit"] = limits.share(work, result["ours"]["ms"] / 1e3)
     return result

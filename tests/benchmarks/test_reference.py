@@ -12,8 +12,8 @@ from mnif_core.prior.diffusion import NoiseSchedule, sample_ddpm
 from mnif_core.rendering.cameras import pixel_directions
 from mnif_core.signals.scenes import SceneSignal
 from tests.benchmarks import reference
-from tests.benchmarks.measuring import Case, Limits, Work, measure
-from tests.benchmarks.sine_rates import TILE, sine_rates
+from tests.benchmarks.measuring import Limits, Timed, Work, measure
+from tests.benchmarks.sine_rates import CALLS, TILE, sine_rates
 
 
 def small(in_dim: int, out_dim: int, output: str) -> tuple[MixtureSiren, Tensor]:
@@ -98,8 +98,8 @@ def test_averaged_weights() -> None:
 def test_a_case_is_measured_whole() -> None:
     limits = Limits(flops=1e9, sines=1e9, bytes=1e9)
     held: list[Tensor] = []
-    case = Case(lambda: None, lambda: held.append(torch.ones(8 << 20)), Work(flops=1e3), rounds=2)
-    row = measure(case, limits, torch.device("cpu"))
+    ours, plain = (Timed(run, torch.device("cpu")) for run in (lambda: None, lambda: held.append(torch.ones(8 << 20))))
+    row = measure(ours, plain, Work(flops=1e3), 2, limits)
     assert len(held) == 5  # twice for time, each after one untimed, once for memory
     assert row["ratio"] == row["reference"]["ms"] / row["ours"]["ms"]
     peak = row["reference"]["peak_mib"]
@@ -114,7 +114,7 @@ def test_every_sine_of_the_machine_is_measured() -> None:
         run()
         return next(seconds)
 
-    count = torch.get_num_threads() * TILE
+    count = CALLS * torch.get_num_threads() * TILE
     rates = sine_rates(timed)
     assert list(rates) in (["torch", "numpy"], ["torch", "numpy", "numba"])
     assert list(rates.values()) == [count / 2.0, count / 0.5, count / 4.0][: len(rates)]

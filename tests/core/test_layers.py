@@ -25,7 +25,7 @@ LAYERS = (
     {"prior"},
     {"rendering", "networks", "meshes"},
     {"files"},
-    {"extras", "seeds", "spread", "open_page", "_waiting"},
+    {"extras", "freed_memory", "seeds", "spread", "open_page", "_waiting"},
     {"errors"},
 )
 """Rooms and files at the top of the core; each imports from layers below its own alone."""
