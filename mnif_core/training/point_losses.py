@@ -18,17 +18,20 @@ JUDGED, JUDGED_SHARE = 2048, 4  # at most, and one of so many points
 class PointLosses:
     """Squared errors at points: see `RefitLosses`.
 
+    Of what is known whole, as pictures are, no point is left to mislead a step: all of them serve both.
+
     Args:
         modulation: latents to networks; it is left as it is.
-        observations: the training instances, each known at two points or more.
+        observations: the training instances, each known at two points or more, or whole.
         seed: decides which points judge, and which a step sees.
     """
 
     def __init__(self, modulation: Modulation, observations: Observations, seed: int) -> None:
         self.modulation, self.observations, self.seed = modulation, observations, seed
         order = torch.randperm(observations.points, generator=step_generator(seed, 4, 0))
-        judges = min(JUDGED, max(1, observations.points // JUDGED_SHARE))
-        self.judges, self.others = order[:judges].sort().values, order[judges:].sort().values
+        whole = observations.points == observations.signal.points
+        judges = min(JUDGED, observations.points if whole else max(1, observations.points // JUDGED_SHARE))
+        self.judges, self.others = order[:judges].sort().values, order[0 if whole else judges :].sort().values
 
     def fitted(self, index: Tensor, latents: Tensor, number: int) -> Tensor:
         """See `RefitLosses.fitted`."""

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mnif_core.latents.refit import AT_ONCE, RATE_SHARE, RefitLosses, Refitted, refit
+from mnif_core.latents.refit import AT_ONCE, RefitLosses, Refitted, refit
 
 COUNT, DIM = 2 * AT_ONCE + 5, 3
 
@@ -28,7 +28,7 @@ class Bowls:
 
 
 def run(losses: RefitLosses, start: Tensor, **options: object) -> Refitted:
-    return refit(losses, start, 40, 0.1 / RATE_SHARE, 0.0, **options)  # type: ignore[arg-type]
+    return refit(losses, start, 40, 0.1, 0.0, **options)  # type: ignore[arg-type]
 
 
 def test_each_instance_keeps_the_better_latent() -> None:
@@ -80,5 +80,5 @@ def test_the_penalty_pulls_to_zero(decay: float) -> None:
         def judged(self, index: Tensor, latents: Tensor) -> Tensor:
             return self.fitted(index, latents, 0) + 0.5 * decay * latents.square().sum(1)
 
-    found = refit(Flat(), torch.zeros(2, DIM), 400, 0.1 / RATE_SHARE, decay).latents
+    found = refit(Flat(), torch.zeros(2, DIM), 400, 0.1, decay).latents
     torch.testing.assert_close(found, torch.full_like(found, 2.0 / (2.0 + decay)), atol=0.02, rtol=0)

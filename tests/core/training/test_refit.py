@@ -12,6 +12,7 @@ from mnif_core import VoxelTrainer
 from mnif_core.data.readers import read_observations
 from mnif_core.preset_config import VoxelPreset
 from mnif_core.presets import PRESETS
+from mnif_core.signals.images import ImageObservations
 from mnif_core.signals.voxels import VoxelSignal
 from mnif_core.training.checkpoint import read_checkpoint
 from mnif_core.training.field_stage import FieldStage
@@ -46,6 +47,12 @@ def test_no_step_sees_what_judges() -> None:
     assert torch.equal(losses.fitted(index, latents, 1), losses.fitted(index, latents, 1))
     assert not torch.equal(losses.fitted(index, latents, 1), losses.fitted(index, latents, 2))
     torch.testing.assert_close(losses.judged(index, latents)[1:], losses.judged(index[1:], latents[1:]))
+
+
+def test_of_pictures_all_pixels_are_fitted_and_judge() -> None:
+    pictures = torch.randint(256, (3, 6, 6, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    losses = PointLosses(PRESETS["image-tiny"].modulation.build(), ImageObservations(pictures, ["a", "b", "c"]), seed=3)
+    assert losses.judges.tolist() == sorted(losses.others.tolist()) == list(range(36))
 
 
 def test_a_run_refits_its_table_once_bases_are_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
