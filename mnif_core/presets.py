@@ -171,7 +171,14 @@ IMAGE_SPATIAL = replace(
     IMAGE_TINY,
     modulation=_spatial((2, 64, 64, 192), grid=4, corner_dim=8, w0=10.0),
     fitting=FittingConfig(
-        "auto-decoding", 600, 1e-2, latent_std=0.01, weight_decay=1e-5, refit_steps=240, inner_points=256
+        "auto-decoding",
+        600,
+        1e-2,
+        latent_std=0.01,
+        weight_decay=1e-5,
+        refit_steps=240,
+        refit_rate=1.0,
+        inner_points=256,
     ),
     stage_1=StageConfig(2400, "steps", batch_size=256, rate=None, warmup_steps=100, clip_norm=1.0),
     prior=PriorConfig(192, width=512, ema_decay=0.99),

@@ -19,6 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 from mnif_core.errors import CheckpointError
 from mnif_core.files.notes import tell
 from mnif_core.freed_memory import keep_freed_memory
+from mnif_core.latents.inner_loop import REFIT_RATE
 from mnif_core.latents.refit import refit
 from mnif_core.presets import NERF_S
 from mnif_core.seeds import mixed_seed
@@ -192,7 +193,7 @@ class MnifPipeline(VanillaPipeline):
             RayLosses(model, self.datamanager),
             model.latents,
             int(self.refit_steps),
-            rate * slowed(int(self.attempt)),
+            REFIT_RATE * rate * slowed(int(self.attempt)),
             # the penalty of a step sums over its batch, where errors are averaged
             self.datamanager.scenes_per_step * model.config.latent_weight_decay,
             rank=self.share.rank,

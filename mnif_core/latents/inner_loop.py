@@ -13,9 +13,11 @@ from typing import Annotated, Any, Literal
 import torch
 from torch import Tensor, nn
 
-from mnif_core.files.stored_config import Between, NotNegative, Positive
+from mnif_core.files.stored_config import Between, NotNegative, Positive, Share
 
 Strategy = Literal["meta-learning", "first-order", "auto-decoding"]
+
+REFIT_RATE = 0.3
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class FittingConfig:
     in each dimension (see `noised`). 0: none, as in the paper."""
     refit_steps: Annotated[int, Between(0, 1_000_000)] = 0
     """Of auto-decoding: steps on the latents alone after stage 1 (see `refit`). 0: none, as in the paper."""
+    refit_rate: Share = REFIT_RATE
+    """Of those, the first one's rate as a share of the table's at the start of stage 1. Where steps see few of many
+    points a high one ends worse: on furniture 0.3 finds a better latent for 94 % of the shapes, the whole rate for
+    24 %. Pictures, of which a refit sees all pixels, it serves better: for 100 %."""
     inner_points: Annotated[int, Between(1, 1 << 30)] = 2048
     """Of auto-decoding: points of an unseen instance in a step of Adam, drawn anew where it has more. Latents need
     many steps rather than many points: on furniture IoU 0.52 by 150 steps of 2,048, and 0.58 by 1,200 of 256, in as

@@ -67,7 +67,7 @@ def refit(
         losses: of the instances.
         latents: `[n, h]`, where to start.
         steps: how many, at least 1.
-        rate: of the first step: the table's at the start of stage 1.
+        rate: of the first step.
         weight_decay: lambda of a penalty lambda/2 |phi|^2 beside an instance's own loss.
         rank: of this process; each takes a share of the instances, and the first shows progress.
         processes: how many there are.

@@ -89,7 +89,7 @@ class FieldStage:
             PointLosses(self.objective.modulation, self.train, self.seed),
             table.weight.detach(),
             steps,
-            self.rates[-1][0],
+            self.preset.fitting.refit_rate * self.rates[-1][0],
             decay,
             rank=self.fabric.global_rank,
             processes=self.fabric.world_size,
