@@ -23,7 +23,7 @@ from mnif_core.prior.two_sample import told_apart
 
 FEWEST = 8  # held-out latents, below which they judge nothing
 SHARE = 0.1  # of the latents that are held out from stage 2, where no instances are from stage 1
-ERRORS = 2.0  # standard errors, by which a kind must be told more surely to be left for another
+ERRORS = 3.0  # standard errors, by which a kind must be told more surely to be left for another: kinds are several
 PREFERRED: tuple[PriorKind, ...] = ("local-bootstrap", "diffusion", "bootstrap", "gaussian-mixture")
 """Among equals: by kernel distance and inception score on photographs."""
 DRAWN = 1024  # samples of each kind that are judged
@@ -102,8 +102,8 @@ def choose_prior(
     """The prior that a run ends with.
 
     Of kinds that do not copy, the first of `PREFERRED` whose samples are told from held-out instances no more surely
-    than the best one's by two standard errors. Of labelled latents kinds are judged by samples of every label, as many
-    as known latents have it, unguided.
+    than the best one's by `ERRORS` standard errors. Of labelled latents kinds are judged by samples of every label, as
+    many as known latents have it, unguided.
 
     Args:
         asked: a kind, or `auto`.
