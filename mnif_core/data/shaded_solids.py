@@ -1,5 +1,6 @@
 """Sets of solids that are learned by the distance to their surfaces, and which those should be."""
 
+import copy
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,6 +13,7 @@ from scipy import ndimage
 
 from mnif_core.signals.shading import shaded
 from mnif_core.signals.voxels import VoxelObservations
+from mnif_core.spread import spread_indices
 
 LOOKED_AT = 64  # solids, evenly spread
 THIN = 0.1  # share of thin parts from which shade helps: demo cars have 0.002, furniture 0.63
@@ -33,16 +35,9 @@ def with_shade(solids: VoxelObservations, shade: float) -> VoxelObservations:
     count = len(solids.names)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = list(track(pool.map(values, range(count)), "Distances to surfaces", total=count, transient=True))
-    signal = replace(solids.signal, shade=shade)
-    return VoxelObservations(
-        solids.cells,
-        torch.from_numpy(np.stack(found)),
-        solids.point_resolution,
-        solids.names,
-        signal,
-        solids.bits,
-        solids.labels,
-    )
+    known = copy.copy(solids)
+    known.values, known.signal = torch.from_numpy(np.stack(found)), replace(solids.signal, shade=shade)
+    return known
 
 
 def thin_share(solids: VoxelObservations) -> float:
@@ -50,13 +45,11 @@ def thin_share(solids: VoxelObservations) -> float:
 
     0 where solids are known at points only.
     """
-    count = len(solids.names)
-    index = torch.linspace(0, count - 1, min(count, LOOKED_AT)).round().long()
-    grids = solids.grids(index)
+    grids = solids.grids(spread_indices(len(solids.names), LOOKED_AT))
     if grids is None:
         return 0.0
     shares = []
-    for grid in np.pad(grids.numpy(), ((0, 0), (1, 1), (1, 1), (1, 1))):
+    for grid in grids.numpy():
         thick = ndimage.binary_opening(grid, np.ones((3, 3, 3), dtype=bool))
         shares.append(1.0 - thick.sum() / max(1, grid.sum()))
     return float(np.mean(shares))

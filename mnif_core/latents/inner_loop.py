@@ -18,6 +18,7 @@ from mnif_core.files.stored_config import Between, NotNegative, Positive, Share
 Strategy = Literal["meta-learning", "first-order", "auto-decoding"]
 
 REFIT_RATE = 0.3
+"""The usual share of the table's rate in a refit: see `FittingConfig.refit_rate`."""
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ def shaded(grid: NDArray[np.bool_], shade: float) -> NDArray[np.int8]:
     if shade <= 0 or not grid.any():
         return values_of(grid)
     margin = int(np.ceil(shade + FULLNESS)) + 1
-    filled = [np.flatnonzero(grid.any(axis=tuple(other for other in range(3) if other != axis))) for axis in range(3)]
-    box = tuple(slice(max(0, found[0] - margin), found[-1] + 1 + margin) for found in filled)
+    (filled,) = ndimage.find_objects(grid.astype(np.int8))
+    box = tuple(slice(max(0, side.start - margin), side.stop + margin) for side in filled)
     solid = np.pad(grid[box], 1)  # a solid ends where the grid does
     outside = ndimage.distance_transform_edt(~solid)
     distance = np.where(solid, ndimage.distance_transform_edt(solid) - 0.5, 0.5 - outside)[1:-1, 1:-1, 1:-1]

@@ -29,9 +29,12 @@ class PointLosses:
     def __init__(self, modulation: Modulation, observations: Observations, seed: int) -> None:
         self.modulation, self.observations, self.seed = modulation, observations, seed
         order = torch.randperm(observations.points, generator=step_generator(seed, 4, 0))
-        whole = observations.points == observations.signal.points
-        judges = min(JUDGED, observations.points if whole else max(1, observations.points // JUDGED_SHARE))
-        self.judges, self.others = order[:judges].sort().values, order[0 if whole else judges :].sort().values
+        if observations.points == observations.signal.points:
+            judges, others = order[:JUDGED], order
+        else:
+            count = min(JUDGED, max(1, observations.points // JUDGED_SHARE))
+            judges, others = order[:count], order[count:]
+        self.judges, self.others = judges.sort().values, others.sort().values
 
     def fitted(self, index: Tensor, latents: Tensor, number: int) -> Tensor:
         """See `RefitLosses.fitted`."""

@@ -4,7 +4,6 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from mnif_core.freed_memory import keep_freed_memory
 from mnif_core.preset_config import Preset
 from mnif_core.prior.latent_prior import LatentPrior
 from mnif_core.training.checkpoint import pack, pack_optimizer, unpack, unpack_optimizer
@@ -46,7 +45,6 @@ class PriorStage:
             self.validation_labels = validation_labels.to(validation.device).repeat(HELD_OUT_DRAWS)
         self.steps = self.config.steps(len(latents))
         require_divisible(self.config, fabric.world_size)
-        keep_freed_memory()
         self.prior = LatentPrior(preset.prior)
         self.prior.fit_statistics(latents.cpu())
         parameters = self.prior.denoiser.parameters()

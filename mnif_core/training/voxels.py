@@ -33,7 +33,7 @@ class VoxelTrainer(ConfiguredTrainer):
             return solids
         if self.preset.shade == 0.0 or (thin := thin_share(solids)) < THIN:
             return solids
-        tell(
-            f"{thin:.0%} of what is filled is thin, so distances to surfaces are learned (shade {self.preset.shade:g})"
-        )
+        if self.fabric.is_global_zero:
+            shade = f"(shade {self.preset.shade:g})"
+            tell(f"{thin:.0%} of what is filled is thin, so distances to surfaces are learned {shade}")
         return with_shade(solids, self.preset.shade)

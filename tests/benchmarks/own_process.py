@@ -14,6 +14,7 @@ from mnif_core import freed_memory
 from tests.benchmarks.cases import CASES, Scale
 from tests.benchmarks.measuring import Limits, Timed, Work, measure
 
+_SPAWN = multiprocessing.get_context("spawn")
 NOTHING = 0  # no option of the C library's allocator
 _here: dict[str, Timed] = {}  # what this process measures
 
@@ -25,9 +26,6 @@ def measured_apart(name: str, limits: Limits, device: torch.device, threads: int
         work, rounds = ours.submit(_build, name, "ours", device, threads, quick).result()
         reference.submit(_build, name, "reference", device, threads, quick).result()
         return measure(_Apart(ours), _Apart(reference), work, 1 if quick else rounds, limits)
-
-
-_SPAWN = multiprocessing.get_context("spawn")
 
 
 class _Apart:

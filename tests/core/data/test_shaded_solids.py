@@ -18,13 +18,12 @@ BALL = RADII < 0.7
 STOOL = np.zeros((24, 24, 24), dtype=bool)
 STOOL[4:20, 16:18, 4:20] = True
 STOOL[[5, 5, 18, 18], :17, [5, 18, 5, 18]] = True
-SETS = {"balls": (BALL, 0.0), "stools": (STOOL, 1.0), "both": (None, 0.5)}
+SETS = {"balls": ([BALL], 0.0), "stools": ([STOOL], 1.0), "both": ([STOOL, BALL], 0.5)}
 
 
 def solids(name: str, count: int = 6) -> VoxelObservations:
-    shape, _ = SETS[name]
-    grids = [BALL if shape is None and i % 2 else STOOL if shape is None else shape for i in range(count)]
-    return from_grids(grids, [str(i) for i in range(count)])
+    shapes, _ = SETS[name]
+    return from_grids([shapes[i % len(shapes)] for i in range(count)], [str(i) for i in range(count)])
 
 
 def test_values_are_those_of_the_cells() -> None:
