@@ -13,6 +13,7 @@ from mnif_core.errors import ConfigError
 from mnif_core.files.stored_config import Positive, Width
 from mnif_core.networks.initialisation import linear_bias_uniform_, siren_uniform_
 from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.networks.kernels.cpu.mixing import by_coefficients, mixed
 from mnif_core.networks.modulation import Modulation, ModulationConfig
 from mnif_core.networks.weight_gradient import NetworkGradient
 
@@ -109,7 +110,7 @@ class MixtureSiren(Modulation):
         weights, biases = [], []
         layers = zip(coefficients.unbind(1), self.basis_weights, self.basis_biases, strict=True)
         for alphas, weight, bias in layers:
-            weights.append((alphas @ weight.flatten(1)).unflatten(1, weight.shape[1:]))
+            weights.append(mixed(alphas, weight.flatten(1)).unflatten(1, weight.shape[1:]))
             biases.append(alphas @ bias)
         return InstanceNetworks(
             tuple(weights), tuple(biases), self.config.w0, self.config.output_activation, self.implementation
@@ -118,7 +119,7 @@ class MixtureSiren(Modulation):
     def latent_gradient(self, latents: Tensor, gradient: NetworkGradient) -> Tensor:
         """See `Modulation.latent_gradient`: the transposes of `average` and of `coefficients`, which are linear."""
         by_coefficient = [
-            gradient.weight(layer).flatten(1) @ weight.flatten(1).T + gradient.bias(layer) @ bias.T
+            by_coefficients(gradient.weight(layer).flatten(1), weight.flatten(1)) + gradient.bias(layer) @ bias.T
             for layer, (weight, bias) in enumerate(zip(self.basis_weights, self.basis_biases, strict=True))
         ]
         if self.config.coefficients == "shared":
