@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 from rich.console import Console
@@ -37,6 +37,9 @@ class FitScene(FieldCommand):
     draws: int = 0
     """Samples of the prior that the views guide, for a run with a prior; the latent starts from the best, and all are
     shown: one view leaves the back open. 0: it starts from the mean of the training latents."""
+    symmetric: Literal["x", "y", "z"] | None = None
+    """Axis of the run's world across which the objects are their own mirror images (SRN's cars and chairs: x). Each
+    view then shows both sides."""
     scale: float = 1.0
     """Factor on the positions of the cameras."""
     axes: str = ""
@@ -70,7 +73,9 @@ class FitScene(FieldCommand):
         )
 
         field, folder = self.load(), fitted_folder(self.run)
-        fitting = SceneFitConfig(weight_steps=self.weight_steps, draws=self.draws, seed=self.seed)
+        fitting = SceneFitConfig(
+            weight_steps=self.weight_steps, draws=self.draws, symmetric=self.symmetric, seed=self.seed
+        )
         output, pictures = self.output or self.folder / "fitted.png", self._unposed()
         if self.draws:
             prior_to_guide(field, self.draws)

@@ -9,7 +9,7 @@ from mnif_core.export.latent_file import write_latents
 from mnif_core.export.mesh_files import MESH_SUFFIXES, Up, write_mesh
 from mnif_core.export.onnx_network import write_onnx
 from mnif_core.export.point_cloud import write_point_cloud
-from mnif_core.export.surface import instance_mesh
+from mnif_core.export.surface import COLOURS, instance_mesh
 from mnif_core.export.texture import textured_mesh
 from mnif_core.export.textured_files import TEXTURED_SUFFIXES, write_textured
 from mnif_core.export.turntable import FILM_SUFFIXES, Turntable, write_turntable
@@ -93,7 +93,8 @@ def export_instance(
     elif texture is not None:
         write_textured(textured_mesh(field, latent, texture, resolution, faces), path, up)
     elif suffix in MESH_SUFFIXES:
-        write_mesh(instance_mesh(field, latent, resolution, faces), path, up)
+        lit = field.signal.kind not in COLOURS
+        write_mesh(instance_mesh(field, latent, resolution, faces), path, up, lit)
     elif suffix in FILM_SUFFIXES:
         write_turntable(field, latent, path, turntable, resolution, up)
     elif suffix == ".onnx":

@@ -1,7 +1,7 @@
 """Coloured meshes on disk: `.glb`, `.ply`, `.obj`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +17,22 @@ Up = Literal["y", "z"]
 Z_TO_Y = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]], dtype=np.float64)
 
 
-def write_mesh(mesh: "trimesh.Trimesh", path: Path, up: Up = "z") -> None:
+UNLIT = "KHR_materials_unlit"
+
+
+def write_mesh(mesh: "trimesh.Trimesh", path: Path, up: Up = "z", lit: bool = False) -> None:
     """Write a mesh with vertex colours in the format of the path's suffix.
 
     `.ply` and `.obj` keep the data's axes. glTF has y up, so the node of a `.glb` turns data with z up, and viewers
     show it upright (those with z up, Blender among them, arrive at the data's axes again). Colours of glTF are linear,
-    those of the others are as pictures have them (sRGB).
+    those of the others are as pictures have them (sRGB). A `.glb` says that its surface is matte: without a material
+    glTF's is bare metal, which is black where a viewer has nothing for it to reflect.
 
     Args:
         mesh: with a colour at every vertex.
         path: ends in one of `MESH_SUFFIXES`.
         up: axis of the data that points up.
+        lit: whether a viewer's light is to fall on it; a scene's colours hold the light of its pictures already.
 
     Raises:
         OutputError: the place cannot be written to.
@@ -35,6 +40,15 @@ def write_mesh(mesh: "trimesh.Trimesh", path: Path, up: Up = "z") -> None:
     import trimesh
     from trimesh.exchange.gltf import export_glb
     from trimesh.visual import ColorVisuals
+
+    def matte(tree: dict[str, Any]) -> None:
+        material: dict[str, Any] = {"pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 1.0}}
+        if not lit:
+            tree["extensionsUsed"], material["extensions"] = [UNLIT], {UNLIT: {}}
+        tree["materials"] = [material]
+        for part in tree["meshes"]:
+            for primitive in part["primitives"]:
+                primitive["material"] = 0
 
     with whole_file(path) as scratch:
         if path.suffix.lower() != ".glb":
@@ -45,7 +59,7 @@ def write_mesh(mesh: "trimesh.Trimesh", path: Path, up: Up = "z") -> None:
             linear.visual = ColorVisuals(linear, vertex_colors=_linear(mesh.visual.vertex_colors))
         scene = trimesh.Scene()
         scene.add_geometry(linear, transform=Z_TO_Y if up == "z" else None)
-        scratch.write_bytes(export_glb(scene, include_normals=True))
+        scratch.write_bytes(export_glb(scene, include_normals=True, tree_postprocessor=matte))
 
 
 def _linear(colors: NDArray[np.uint8]) -> NDArray[np.uint8]:

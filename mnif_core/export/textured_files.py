@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnif_core.export.mesh_files import Z_TO_Y, Up
+from mnif_core.export.mesh_files import UNLIT, Z_TO_Y, Up
 from mnif_core.files.atomic import whole_files
 
 if TYPE_CHECKING:
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from trimesh.visual.material import Material
 
 TEXTURED_SUFFIXES = (".glb", ".obj")
-UNLIT = "KHR_materials_unlit"
 
 
 def write_textured(mesh: "trimesh.Trimesh", path: Path, up: Up = "z") -> None:

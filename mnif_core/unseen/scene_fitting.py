@@ -17,7 +17,7 @@ from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.unseen.guided_draws import GuidanceConfig, guided_draws
-from mnif_core.unseen.target_views import EXACT, TargetViews, mean_psnr
+from mnif_core.unseen.target_views import EXACT, Axis, TargetViews, mean_psnr
 from mnif_core.unseen.whitening import Whitening
 
 
@@ -46,6 +46,8 @@ class SceneFitConfig:
     draws: int = 0
     """Samples of the prior that the views guide; the latent starts from the one that meets them best. 0: it starts from
     the mean of the training latents."""
+    symmetric: Axis | None = None
+    """Axis across which the object is its own mirror image: each view then counts as its mirrored one too."""
     seed: int = 0
     """Of the pixels drawn, and of the prior's samples."""
 
@@ -162,13 +164,15 @@ def find_scene(
     Raises:
         ConfigError: draws of a field that has no prior.
     """
-    judged = judged if len(judged) else views
-    draws = None
+    judged, seen, draws = judged if len(judged) else views, target, None
+    if fitting.symmetric is not None:
+        seen = target.with_mirrored(views, fitting.symmetric)
+        views = torch.arange(len(seen))
     if fitting.draws:
         guidance = GuidanceConfig(draws=fitting.draws, pull=fitting.pull, seed=fitting.seed)
-        draws = guided_draws(field, target, views, guidance)
-    latent = fit_latent(field, target, views, fitting, None if draws is None else draws[0])
-    networks = fit_weights(field, target, views, latent, fitting) if fitting.weight_steps else field.instance(latent)
+        draws = guided_draws(field, seen, views, guidance)
+    latent = fit_latent(field, seen, views, fitting, None if draws is None else draws[0])
+    networks = fit_weights(field, seen, views, latent, fitting) if fitting.weight_steps else field.instance(latent)
     made, truth = target.rendered(networks, judged).cpu(), target.truth(judged).cpu()
     return SceneFit(target.name, latent.cpu(), networks, truth, made, mean_psnr(made, truth), draws)
 

@@ -3,6 +3,9 @@
 Shape letters: s scenes, v views.
 """
 
+import copy
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
@@ -13,6 +16,8 @@ from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.rendering.box import pixels_within, seen_in
 from mnif_core.rendering.cameras import pixel_directions
 from mnif_core.signals.scenes import SceneSignal
+
+Axis = Literal["x", "y", "z"]
 
 EXACT = 1e-6  # an error of pixels that is none: less is below what 8 bits tell
 
@@ -56,9 +61,7 @@ class TargetViews:
             smaller = nn.functional.interpolate(planes, (self.height, self.width), mode="area")
             pictures = smaller.permute(0, 2, 3, 1).round().byte()
         self.pictures = pictures
-        whole = torch.tensor([0, self.height - 1, 0, self.width - 1], device=device).expand(len(pictures), 4)
-        cameras, size = (self.cameras, self.intrinsics), (self.height, self.width)
-        self._ranges = whole if signal.box is None else seen_in(signal.box, *cameras, *size)
+        self._ranges = self._pixels_of_the_box()
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -83,6 +86,31 @@ class TargetViews:
         origins, directions, colors = (part.expand(scenes, -1, -1).contiguous() for part in rays)
         jitter = torch.rand(1, count, self.signal.samples_per_ray, generator=generator).to(colors.device)
         return self.signal.rays_error(networks, origins, directions, colors, jitter.expand(scenes, -1, -1))[0]
+
+    def with_mirrored(self, views: Tensor, axis: Axis) -> "TargetViews":
+        """`views` `[v]`, then each as a mirror through the origin, across `axis`, shows it and its camera.
+
+        Of an object that is its own mirror image these are views of it too: one shows both of its sides.
+        """
+        views = views.to(self.pictures.device)
+        cameras, intrinsics = self.cameras[views].clone(), self.intrinsics[views].clone()
+        cameras[:, "xyz".index(axis)] *= -1.0
+        cameras[:, :, 0] *= -1.0  # a mirrored camera would be left-handed: its picture is turned about instead
+        intrinsics[:, 2] = self.width - intrinsics[:, 2]
+        both = copy.copy(self)
+        both.pictures = torch.cat([self.pictures[views], self.pictures[views].flip(2)])
+        both.cameras = torch.cat([self.cameras[views], cameras])
+        both.intrinsics = torch.cat([self.intrinsics[views], intrinsics])
+        both._ranges = both._pixels_of_the_box()
+        return both
+
+    def _pixels_of_the_box(self) -> Tensor:
+        """First and last row, first and last column `[v, 4]` of the pixels that can show the field's box."""
+        size = (self.height, self.width)
+        whole = torch.tensor([0, self.height - 1, 0, self.width - 1], device=self.pictures.device)
+        if self.signal.box is None:
+            return whole.expand(len(self.pictures), 4)
+        return seen_in(self.signal.box, self.cameras, self.intrinsics, *size)
 
     def drawn_share(self, views: Tensor) -> float:
         """Share of the pixels of `views` `[v]` that `draw` draws from."""

@@ -25,7 +25,7 @@ from mnif_core.generative_field import GenerativeField
 from mnif_core.rendering.poses import rotation_distance, turn_about
 from mnif_core.unseen.pose_bank import PoseBank
 from mnif_core.unseen.scene_fitting import SceneFitConfig, find_scene, nearest_training_scene, signal_of_scenes
-from mnif_core.unseen.target_views import TargetViews, mean_psnr
+from mnif_core.unseen.target_views import Axis, TargetViews, mean_psnr
 from mnif_core.unseen.unposed import cut_outs, find_cameras
 
 JUDGED = 6  # other views of an object
@@ -49,6 +49,8 @@ class Unposed:
     """Of the object's own network."""
     draws: int = SceneFitConfig.draws
     """Of the prior, guided by the pictures; 0 for the fit without."""
+    symmetric: Axis | None = None
+    """Axis across which the objects are their own mirror images."""
     search: bool = True
     """Also without cameras."""
     seed: int = 0
@@ -66,7 +68,7 @@ def judged(field: GenerativeField, folder: Path, bank: PoseBank | None, settings
     rest = np.setdiff1d(np.arange(len(target)), chosen)
     others = torch.from_numpy(rest[np.linspace(0, len(rest) - 1, JUDGED).round().astype(int)])
     views = torch.from_numpy(chosen)
-    fitting = SceneFitConfig(weight_steps=settings.weight_steps, draws=settings.draws)
+    fitting = SceneFitConfig(weight_steps=settings.weight_steps, draws=settings.draws, symmetric=settings.symmetric)
     known = find_scene(field, target, views, others, fitting)
     nearest = field.latents[nearest_training_scene(field, target, views)]
     truth = target.truth(others).cpu()

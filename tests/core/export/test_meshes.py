@@ -1,5 +1,6 @@
 """Meshes of known fields: shape, colours, axes, and what is left out of them."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ def scene() -> GenerativeField:
 
 
 def load(path: Path) -> trimesh.Trimesh:
-    return trimesh.load_mesh(path)
+    return trimesh.load_mesh(path, skip_materials=True)  # with one, trimesh keeps a .glb's colours aside
 
 
 @pytest.mark.parametrize("suffix", [".glb", ".ply", ".obj"])
@@ -63,6 +64,19 @@ def test_gltf_colours_are_linear(scene: GenerativeField, tmp_path: Path) -> None
     srgb = 0.5 + 0.4 * np.sin(WAVE * np.stack([vertices[:, 0], -vertices[:, 2], vertices[:, 1]], axis=1))
     expected = ((srgb + 0.055) / 1.055) ** 2.4
     assert np.abs(colours(glb) / 255 - expected).mean() < 0.05
+
+
+@pytest.mark.parametrize("kind", ["scene", "voxel"])
+def test_gltf_surfaces_are_matte_and_those_of_scenes_need_no_light(kind: str, tmp_path: Path) -> None:
+    path = export_instance(blob(kind), torch.ones(1), tmp_path / "blob.glb", resolution=16)
+    content = path.read_bytes()
+    tree = json.loads(content[20 : 20 + int.from_bytes(content[12:16], "little")])
+    (material,) = tree["materials"]
+    assert material["pbrMetallicRoughness"] == {"metallicFactor": 0.0, "roughnessFactor": 1.0}
+    assert [primitive["material"] for mesh in tree["meshes"] for primitive in mesh["primitives"]] == [0]
+    unlit = kind == "scene"
+    assert ("KHR_materials_unlit" in material.get("extensions", {})) == unlit
+    assert tree.get("extensionsUsed", []) == (["KHR_materials_unlit"] if unlit else [])
 
 
 def test_data_with_y_up_stays_as_it_is(scene: GenerativeField, tmp_path: Path) -> None:
