@@ -41,6 +41,9 @@ class FittingConfig:
     inner_clip: Positive | None = None
     """Largest norm of an instance's gradient in an inner step. None: no bound, as in the paper. Where a step goes
     too far the next gradient is larger still, and what the outer step learns from such an instance is noise."""
+    settling_steps: Annotated[int, Between(0, 1_000_000)] = 0
+    """Of meta-learning: steps after the inner ones wherever no outer step follows, on training instances for the prior
+    and on unseen ones (see `LatentFitter`). 0: none, as in the paper."""
     latent_noise: NotNegative = 0.0
     """Of auto-decoding in training: standard deviation of noise on the latents of a step, as a share of the table's own
     in each dimension (see `noised`). 0: none, as in the paper."""
@@ -65,6 +68,7 @@ def fit_latents(
     weight_decay: float = 0.0,
     gradient: Callable[[Tensor], Tensor] | None = None,
     clip: float | None = None,
+    momentum: float = 0.0,
 ) -> Tensor:
     """Take gradient steps on every latent (the inner loop of Alg. 1, CAVIA).
 
@@ -80,11 +84,12 @@ def fit_latents(
         weight_decay: lambda of the penalty lambda/2 sum phi^2.
         gradient: the gradient of the summed losses `[s, h]`, where it is known in closed form. None: autograd.
         clip: largest norm of a latent's gradient, longer ones are scaled down to it. None: no bound.
+        momentum: share of its last step that each step goes on with.
 
     Returns:
         `[s, h]`.
     """
-    latents = init
+    latents, moved = init, None
     for _ in range(steps):
         if gradient is not None:
             with torch.set_grad_enabled(create_graph):
@@ -94,7 +99,8 @@ def fit_latents(
         step = step + weight_decay * latents
         if clip is not None:
             step = step * (clip / step.norm(dim=1, keepdim=True).clamp(min=clip))
-        latents = latents - rate * step
+        moved = step if moved is None or momentum == 0.0 else momentum * moved + step
+        latents = latents - rate * moved
     return latents
 
 

@@ -53,3 +53,17 @@ def test_meta_learning_starts_where_it_has_learned_to(mixture: MixtureSiren) -> 
     with torch.no_grad():
         given, alone = (fitter.fit(mixture, coordinates, targets, known=latents) for latents in (known, None))
     torch.testing.assert_close(given, alone, atol=0, rtol=0)
+
+
+def test_latents_settle_where_no_outer_step_follows(mixture: MixtureSiren) -> None:
+    coordinates = 2 * torch.rand(4, 64, 2, generator=torch.Generator().manual_seed(0)) - 1
+    targets = mixture.instance(0.5 * torch.randn(4, 5, generator=torch.Generator().manual_seed(1)))(coordinates)
+    targets = targets.detach()
+    few, settling = (LatentFitter(FittingConfig(inner_rate=0.05, settling_steps=steps), 5) for steps in (0, 50))
+    found, settled = (fitter.fit(mixture, coordinates, targets) for fitter in (few, settling))
+    errors = [(mixture.instance(each)(coordinates) - targets).square().mean((1, 2)) for each in (found, settled)]
+    assert (errors[1] < 0.5 * errors[0]).all()
+    noise = torch.zeros(4, 5)
+    assert torch.equal(
+        settling.fit(mixture, coordinates, targets, noise), few.fit(mixture, coordinates, targets, noise)
+    )
