@@ -176,7 +176,7 @@ class GenerativeField:
             steps: of reverse diffusion; other priors draw at once.
             label: one of `classes`, which all samples should have. None: as labels occur.
             guidance: towards the label: 0 leaves it out, 1 draws as learned, more is more typical and less varied (see
-                `prior.guidance`). Of diffusion; other priors draw as learned.
+                `prior.guidance`).
             **decode: handed to `decode`.
 
         Raises:

@@ -39,7 +39,7 @@ def label_figures(
     features_of: Callable[[Tensor, str], Tensor],
     config: EvaluationConfig,
 ) -> Figures:
-    """For real unseen pictures, for samples at the guidance asked for, and for those of diffusion also unguided.
+    """For real unseen pictures, for samples of the prior at the guidance asked for, and for unguided ones.
 
     Shares are of pictures that the classifier gives the label they have or were asked for. Over all labels they are
     weighed as labels occur among unseen pictures, so that samples compare with these. Diversity is the mean distance
@@ -58,7 +58,7 @@ def label_figures(
     weights = {label: sum(own == label for own in unseen.labels) for label in classes}
     real = {label: _share(classifier, unseen.of(label), label) for label in classes if weights[label]}
     figures = {f"labels, real test {field.signal.noun}s": {"each": len(unseen.labels), **_shares(real, weights)}}
-    guided = field.prior is not None and field.prior.reverse_steps is not None and config.sampler != "neighbours"
+    guided = field.prior is not None and config.sampler != "neighbours"
     for guidance in dict.fromkeys([config.guidance, UNGUIDED] if guided else [UNGUIDED]):
         how = f"at guidance {guidance:g}" if guidance != UNGUIDED else "unguided"
         shares, diversity = {}, {}

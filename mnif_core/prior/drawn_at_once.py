@@ -1,6 +1,8 @@
 """Priors without reverse diffusion: samples are drawn at once, of a label from its own distribution.
 
-Shape letters: n training latents, s samples, h latent dimension.
+Guidance w towards a label y, whose distribution is p(phi | y) p(y | phi)^(w - 1) as it is of `prior.guidance`, chooses
+among draws of the label by weights p(y | phi)^(w - 1) (sampling, importance resampling: Rubin 1987).
+Shape letters: n training latents, s samples, h latent dimension, c labels.
 """
 
 from abc import abstractmethod
@@ -11,12 +13,14 @@ from torch import Tensor
 
 from mnif_core.errors import ConfigError
 from mnif_core.prior.diffusion import SamplerName
-from mnif_core.prior.guidance import GUIDANCE
+from mnif_core.prior.guidance import GUIDANCE, require_guidance
 from mnif_core.prior.protocol import Guide, Prior, PriorSettings
+
+CANDIDATES = 16  # draws, of which guidance chooses one
 
 
 class DrawnAtOnce(Prior):
-    """A prior whose kind says how samples are drawn; sampler, steps and guidance mean nothing to it."""
+    """A prior whose kind says how samples are drawn; sampler and steps mean nothing to it."""
 
     @property
     @abstractmethod
@@ -26,6 +30,10 @@ class DrawnAtOnce(Prior):
     @abstractmethod
     def draw(self, count: int, generator: torch.Generator | None, label: int | None) -> Tensor:
         """`[s, h]` samples, `count` of them, of the label with that number. None: as labels occur."""
+
+    @abstractmethod
+    def label_scores(self, latents: Tensor) -> Tensor:
+        """Log p(y | phi) `[s, c]` of every label for latents `[s, h]`."""
 
     @torch.no_grad()
     def sample(
@@ -40,8 +48,18 @@ class DrawnAtOnce(Prior):
     ) -> Tensor:
         """See `Prior.sample`."""
         self._require_label(label)
-        drawn = self.draw(count, generator, label)
+        require_guidance(guidance)
+        if label is None or guidance in (0.0, 1.0):
+            drawn = self.draw(count, generator, None if guidance == 0.0 else label)
+        else:
+            drawn = self._followed(count, generator, label, guidance)
         return drawn if guide is None else guide(drawn, self.open_share)
+
+    def _followed(self, count: int, generator: torch.Generator | None, label: int, guidance: float) -> Tensor:
+        drawn = self.draw(count * CANDIDATES, generator, label)
+        weights = ((guidance - 1.0) * self.label_scores(drawn)[:, label]).unflatten(0, (count, CANDIDATES)).softmax(1)
+        chosen = torch.multinomial(weights, 1, generator=generator).squeeze(1) if count else drawn.new_empty(0).long()
+        return drawn.unflatten(0, (count, CANDIDATES))[torch.arange(count, device=drawn.device), chosen]
 
 
 class BootstrapSettings(PriorSettings, Protocol):
@@ -103,3 +121,18 @@ class Bootstrap(DrawnAtOnce):
         if not len(found):
             raise ConfigError(f"no training latent has label {label}; ask for another")
         return found
+
+    def label_scores(self, latents: Tensor) -> Tensor:
+        """See `DrawnAtOnce.label_scores`: by linear discriminants of training latents, 0 where those are too few."""
+        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+        present = self.labels.unique()
+        if len(present) < 2 or len(self.latents) <= len(present):
+            return latents.new_zeros(len(latents), self.config.classes)
+        discriminants = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+        discriminants.fit(self.latents.double().cpu().numpy(), self.labels.cpu().numpy())
+        scores = latents.new_full((len(latents), self.config.classes), -torch.inf)
+        scores[:, present] = torch.from_numpy(discriminants.predict_log_proba(latents.double().cpu().numpy())).to(
+            scores
+        )
+        return scores

@@ -33,7 +33,7 @@ def fit_gaussians(points: Tensor, components: int, generator: torch.Generator) -
     before = -math.inf
     for _ in range(STEPS):
         found = gaussians_of(points, belongs)
-        joint = _joint(found, points)
+        joint = log_joint(found, points)
         now = float(joint.logsumexp(1).mean())
         if now - before < TOLERANCE:
             break
@@ -59,7 +59,7 @@ def gaussians_of(points: Tensor, belongs: Tensor) -> Gaussians:
 
 def log_density(gaussians: Gaussians, points: Tensor) -> Tensor:
     """Log p of `points` `[n, d]`: `[n]`."""
-    return _joint(gaussians, points).logsumexp(1)
+    return log_joint(gaussians, points).logsumexp(1)
 
 
 def choose_components(points: Tensor, seed: int) -> int:
@@ -86,7 +86,7 @@ def choose_components(points: Tensor, seed: int) -> int:
     return best
 
 
-def _joint(gaussians: Gaussians, points: Tensor) -> Tensor:
+def log_joint(gaussians: Gaussians, points: Tensor) -> Tensor:
     """Log (w_c N(x; m_c, S_c)): `[n, c]`."""
     parts = []
     for share, mean, factor in zip(*gaussians, strict=True):

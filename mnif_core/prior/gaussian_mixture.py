@@ -19,7 +19,7 @@ from mnif_core.prior.expectation_maximisation import (
     choose_components,
     fit_gaussians,
     gaussians_of,
-    log_density,
+    log_joint,
 )
 from mnif_core.prior.protocol import PriorKind
 
@@ -151,7 +151,15 @@ class GaussianMixturePrior(DrawnAtOnce):
     @torch.no_grad()
     def log_density(self, latents: Tensor) -> Tensor:
         """See `Prior.log_density`."""
+        return self._log_joint(latents).logsumexp(1)
+
+    def label_scores(self, latents: Tensor) -> Tensor:
+        """See `DrawnAtOnce.label_scores`: every label has its own component."""
+        return self._log_joint(latents).log_softmax(1).to(latents.dtype)
+
+    def _log_joint(self, latents: Tensor) -> Tensor:
+        """Of latents `[n, h]` and every component, `[n, c]`."""
         alive = self.factors[0].diagonal() > 0
         factors = self.factors[:, alive][:, :, alive].double()
         found = Gaussians(self.log_shares.double().softmax(0), self.means[:, alive].double(), factors)
-        return log_density(found, latents[:, alive].double())
+        return log_joint(found, latents[:, alive].double())

@@ -18,6 +18,16 @@ GUIDANCE = 2.0
 """Of samples that are asked for by label, where nothing else is said."""
 
 
+def require_guidance(guidance: float) -> None:
+    """Refuse guidance that is negative or not finite.
+
+    Raises:
+        ConfigError: it is.
+    """
+    if not 0.0 <= guidance < math.inf:
+        raise ConfigError(f"guidance is {guidance:g}; choose 0 (the label left out), 1 (as learned) or more")
+
+
 def guided(informed: Denoise, plain: Denoise, guidance: float) -> Denoise:
     """The denoiser that goes `guidance` times the way from `plain` to `informed`.
 
@@ -32,8 +42,7 @@ def guided(informed: Denoise, plain: Denoise, guidance: float) -> Denoise:
     Raises:
         ConfigError: guidance that is negative or not finite.
     """
-    if not 0.0 <= guidance < math.inf:
-        raise ConfigError(f"guidance is {guidance:g}; choose 0 (the label left out), 1 (as learned) or more")
+    require_guidance(guidance)
     if guidance == 1.0:
         return informed
     if guidance == 0.0:

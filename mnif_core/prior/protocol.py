@@ -83,8 +83,7 @@ class Prior(nn.Module, ABC):
             sampler: of reverse diffusion; others draw at once.
             steps: of reverse diffusion.
             label: number of the one that all samples should have. None: as labels occur.
-            guidance: towards the label, of reverse diffusion (see `prior.guidance`); others draw from the label's own
-                distribution.
+            guidance: towards the label: 0 leaves it out, 1 draws as learned, more is more typical and less varied.
             guide: moves every estimate of the samples towards something observed.
 
         Raises:

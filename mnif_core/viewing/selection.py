@@ -156,7 +156,7 @@ class Selection:
             else:
                 text += f", by {SAMPLERS[self.sampler]}"
                 text += f" in {self.steps} steps" if self.sampler != "neighbours" else ""
-                text += f" at guidance {self.guidance:g}" if self.label and self.sampler != "neighbours" else ""
+            text += f" at guidance {self.guidance:g}" if self.label and self.sampler != "neighbours" else ""
             text += f", truncated to {self.truncation:.0%}" if self.truncation < 1.0 else ""
         elif self.source == "fitted":
             text = f"fitted {noun} {self.name}"

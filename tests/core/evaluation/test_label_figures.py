@@ -82,7 +82,7 @@ def test_of_all_labels_they_are_weighed_as_the_real_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stepped", "settings"), [(False, {}), (True, {"sampler": "neighbours"}), (True, {"guidance": 1.0})]
+    ("stepped", "settings"), [(True, {"sampler": "neighbours"}), (True, {"guidance": 1.0}), (False, {"guidance": 1.0})]
 )
 def test_what_is_not_guided_is_judged_once(stepped: bool, settings: dict[str, Any]) -> None:
     found = figures(Drawer(stepped), **settings)
