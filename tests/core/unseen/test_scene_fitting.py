@@ -209,3 +209,13 @@ def test_bad_input_is_one_line(field: GenerativeField, data: Path, tmp_path: Pat
     images = GenerativeField.load(save_field("image", tmp_path / "images") / "field")
     with pytest.raises(ConfigError, match="has no views"):
         fit_scenes(images, data, 1, 1)
+
+
+def test_of_symmetric_objects_a_view_counts_for_both_sides(field: GenerativeField, data: Path) -> None:
+    target, one, judged = targets(field, data), torch.tensor([1]), torch.tensor([2, 6])
+    quick = SceneFitConfig(steps=10, rays=64, weight_steps=5)
+    mirrored = find_scene(field, target, one, judged, replace(quick, symmetric="x"))
+    both = find_scene(field, target.with_mirrored(one, "x"), torch.arange(2), torch.arange(2), quick)
+    assert torch.equal(mirrored.latent, both.latent)
+    assert not torch.equal(mirrored.latent, find_scene(field, target, one, judged, quick).latent)
+    assert torch.equal(mirrored.views, target.truth(judged)), "it is judged by what was taken"
