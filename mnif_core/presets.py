@@ -170,8 +170,8 @@ VOXEL_MID = _mid(VOXEL_TINY, (3, 64, 128, 64), w0=10.0, length=30_000, points=51
 IMAGE_SPATIAL = replace(
     IMAGE_TINY,
     modulation=_spatial((2, 64, 64, 192), grid=4, corner_dim=8),
-    fitting=replace(IMAGE_TINY.fitting, settling_steps=20),
-    stage_1=replace(IMAGE_TINY.stage_1, length=1500),
+    fitting=replace(IMAGE_TINY.fitting, settling_steps=40),
+    stage_1=replace(IMAGE_TINY.stage_1, length=2000),
     prior=PriorConfig(192, width=512, ema_decay=0.99),
 )
 PRESETS: dict[str, Preset] = {
