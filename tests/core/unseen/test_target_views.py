@@ -19,7 +19,7 @@ def target() -> TargetViews:
     signal = SceneSignal(height=HEIGHT, width=WIDTH, focal=15.0)
     cameras = signal.orbit(5)
     pictures = torch.randint(256, (5, HEIGHT, WIDTH, 3), generator=torch.Generator().manual_seed(0)).byte()
-    intrinsics = np.tile(np.float32([15.0, 14.0, 7.0, 6.5]), (5, 1))  # the optical axis off the middle
+    intrinsics = np.tile(np.array([15.0, 14.0, 7.0, 6.5], dtype=np.float32), (5, 1))  # the optical axis off the middle
     views = PosedViews("thing", pictures.numpy(), cameras.numpy().astype(np.float32), intrinsics)
     box = ((-0.3, -0.1, -0.2), (0.3, 0.4, 0.1))
     return TargetViews(views, replace(signal, box=box), "cpu")
