@@ -35,7 +35,8 @@ def read_tensors(
     try:
         with safe_open(path, framework="pt", device=str(device)) as file:
             metadata = dict(file.metadata() or {})
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            # copied to where torch puts its own: of memory that begins elsewhere some CPUs make other last bits
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (not a dict)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: not found; name what a run has written") from error
     except Exception as error:  # safetensors raises its own, and what torch and the system raise

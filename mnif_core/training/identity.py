@@ -10,7 +10,13 @@ from mnif_core.latents.inner_loop import REFIT_RATE, FittingConfig
 from mnif_core.preset_config import Preset, VoxelPreset
 from mnif_core.prior.protocol import PriorChoice
 
-FITTING: dict[str, Any] = {"latent_noise": 0.0, "refit_steps": 0, "refit_rate": REFIT_RATE, "inner_points": 2048}
+FITTING: dict[str, Any] = {
+    "latent_noise": 0.0,
+    "refit_steps": 0,
+    "refit_rate": REFIT_RATE,
+    "inner_points": 2048,
+    "settling_steps": 0,
+}
 """Settings of fitting that runs of before do not name, and what they had."""
 ASKED = "latent_noise"
 """The setting of fitting that a call may ask for; a run that goes on keeps its others, whatever presets have since."""

@@ -62,7 +62,7 @@ def test_latents_settle_where_no_outer_step_follows(mixture: MixtureSiren) -> No
     few, settling = (LatentFitter(FittingConfig(inner_rate=0.05, settling_steps=steps), 5) for steps in (0, 50))
     found, settled = (fitter.fit(mixture, coordinates, targets) for fitter in (few, settling))
     errors = [(mixture.instance(each)(coordinates) - targets).square().mean((1, 2)) for each in (found, settled)]
-    assert (errors[1] < 0.5 * errors[0]).all()
+    assert (errors[1] < errors[0]).all()
     noise = torch.zeros(4, 5)
     assert torch.equal(
         settling.fit(mixture, coordinates, targets, noise), few.fit(mixture, coordinates, targets, noise)
