@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import tyro
 from rich.console import Console
@@ -10,6 +10,7 @@ from rich.table import Table
 
 from mnif_core.commands.field import FieldCommand
 from mnif_core.errors import ConfigError
+from mnif_core.rendering.cameras import Axis
 from mnif_core.saved_run import fitted_folder
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class FitScene(FieldCommand):
     draws: int = 0
     """Samples of the prior that the views guide, for a run with a prior; the latent starts from the best, and all are
     shown: one view leaves the back open. 0: it starts from the mean of the training latents."""
-    symmetric: Literal["x", "y", "z"] | None = None
+    symmetric: Axis | None = None
     """Axis of the run's world across which the objects are their own mirror images (SRN's cars and chairs: x). Each
     view then shows both sides."""
     scale: float = 1.0

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 MESH_SUFFIXES = (".glb", ".ply", ".obj")
 Up = Literal["y", "z"]
 Z_TO_Y = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]], dtype=np.float64)
-
-
 UNLIT = "KHR_materials_unlit"
 
 
@@ -25,8 +23,7 @@ def write_mesh(mesh: "trimesh.Trimesh", path: Path, up: Up = "z", lit: bool = Fa
 
     `.ply` and `.obj` keep the data's axes. glTF has y up, so the node of a `.glb` turns data with z up, and viewers
     show it upright (those with z up, Blender among them, arrive at the data's axes again). Colours of glTF are linear,
-    those of the others are as pictures have them (sRGB). A `.glb` says that its surface is matte: without a material
-    glTF's is bare metal, which is black where a viewer has nothing for it to reflect.
+    those of the others are as pictures have them (sRGB).
 
     Args:
         mesh: with a colour at every vertex.
@@ -37,18 +34,7 @@ def write_mesh(mesh: "trimesh.Trimesh", path: Path, up: Up = "z", lit: bool = Fa
     Raises:
         OutputError: the place cannot be written to.
     """
-    import trimesh
-    from trimesh.exchange.gltf import export_glb
     from trimesh.visual import ColorVisuals
-
-    def matte(tree: dict[str, Any]) -> None:
-        material: dict[str, Any] = {"pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 1.0}}
-        if not lit:
-            tree["extensionsUsed"], material["extensions"] = [UNLIT], {UNLIT: {}}
-        tree["materials"] = [material]
-        for part in tree["meshes"]:
-            for primitive in part["primitives"]:
-                primitive["material"] = 0
 
     with whole_file(path) as scratch:
         if path.suffix.lower() != ".glb":
@@ -57,9 +43,29 @@ def write_mesh(mesh: "trimesh.Trimesh", path: Path, up: Up = "z", lit: bool = Fa
         linear = mesh.copy()
         if isinstance(mesh.visual, ColorVisuals):
             linear.visual = ColorVisuals(linear, vertex_colors=_linear(mesh.visual.vertex_colors))
-        scene = trimesh.Scene()
-        scene.add_geometry(linear, transform=Z_TO_Y if up == "z" else None)
-        scratch.write_bytes(export_glb(scene, include_normals=True, tree_postprocessor=matte))
+        scratch.write_bytes(matte_glb(linear, up, lit))
+
+
+def matte_glb(mesh: "trimesh.Trimesh", up: Up, lit: bool) -> bytes:
+    """Content of a `.glb` of one mesh, whose surface is matte and `lit` or not; see `write_mesh`.
+
+    Without a material glTF's surfaces are bare metal, which is black where a viewer has nothing for it to reflect.
+    """
+    import trimesh
+    from trimesh.exchange.gltf import export_glb
+
+    def matte(tree: dict[str, Any]) -> None:
+        (material,) = tree.setdefault("materials", [{}])
+        material.setdefault("pbrMetallicRoughness", {}).update(metallicFactor=0.0, roughnessFactor=1.0)
+        if not lit:
+            tree["extensionsUsed"], material["extensions"] = [UNLIT], {UNLIT: {}}
+        for part in tree["meshes"]:
+            for primitive in part["primitives"]:
+                primitive["material"] = 0
+
+    scene = trimesh.Scene()
+    scene.add_geometry(mesh, transform=Z_TO_Y if up == "z" else None)
+    return export_glb(scene, include_normals=True, tree_postprocessor=matte)
 
 
 def _linear(colors: NDArray[np.uint8]) -> NDArray[np.uint8]:

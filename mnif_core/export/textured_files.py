@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnif_core.export.mesh_files import UNLIT, Z_TO_Y, Up
+from mnif_core.export.mesh_files import Up, matte_glb
 from mnif_core.files.atomic import whole_files
 
 if TYPE_CHECKING:
@@ -37,21 +37,9 @@ def write_textured(mesh: "trimesh.Trimesh", path: Path, up: Up = "z") -> None:
 
 
 def _glb(mesh: "trimesh.Trimesh", up: Up) -> bytes:
-    import trimesh
-    from trimesh.exchange.gltf import export_glb
     from trimesh.visual.material import PBRMaterial
 
-    def unlit(tree: dict[str, Any]) -> None:
-        tree["extensionsUsed"] = [UNLIT]
-        for material in tree["materials"]:
-            material["extensions"] = {UNLIT: {}}
-
-    scene = trimesh.Scene()
-    scene.add_geometry(
-        _wearing(mesh, PBRMaterial(baseColorTexture=_picture(mesh), metallicFactor=0.0, roughnessFactor=1.0)),
-        transform=Z_TO_Y if up == "z" else None,
-    )
-    return export_glb(scene, include_normals=True, tree_postprocessor=unlit)
+    return matte_glb(_wearing(mesh, PBRMaterial(baseColorTexture=_picture(mesh))), up, lit=False)
 
 
 def _wavefront(mesh: "trimesh.Trimesh", stem: str) -> dict[str, bytes]:

@@ -3,6 +3,8 @@
 Shape letters: s instances, p points, d coordinates, k values, h latent.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
@@ -63,8 +65,10 @@ class LatentFitter(nn.Module):
             noise: `[s, h]` of the start in training; none to start at the mean, as unseen instances do.
             known: training latents `[n, h]`, where auto-decoding looks for a start. None: the mean.
         """
-        none = targets.new_zeros(len(targets), modulation.config.latent_dim)
-        init = self.start(modulation, none if noise is None else noise)
+        training = noise is not None
+        if noise is None:
+            noise = targets.new_zeros(len(targets), modulation.config.latent_dim)
+        init = self.start(modulation, noise)
         if self.config.strategy == "auto-decoding":
             if known is not None and len(known):
                 init = _best(known, modulation, coordinates, targets)
@@ -79,13 +83,13 @@ class LatentFitter(nn.Module):
         config = self.config
         second_order = config.strategy == "meta-learning" and torch.is_grad_enabled()
         rate = self.rates() if config.learn_rates else config.inner_rate
-        found = fit_latents(
-            loss, init, config.inner_steps, rate, second_order, config.weight_decay, gradient, config.inner_clip
+        descend = partial(
+            fit_latents, loss, weight_decay=config.weight_decay, gradient=gradient, clip=config.inner_clip
         )
-        if noise is not None or config.settling_steps == 0:
+        found = descend(init, config.inner_steps, rate, second_order)
+        if training or config.settling_steps == 0:
             return found
-        rest = config.settling_steps, SETTLING_RATE * rate
-        return fit_latents(loss, found, *rest, False, config.weight_decay, gradient, config.inner_clip, MOMENTUM)
+        return descend(found, config.settling_steps, SETTLING_RATE * rate, momentum=MOMENTUM)
 
     @torch.no_grad()
     def _adam(self, init: Tensor, modulation: Modulation, coordinates: Tensor, targets: Tensor) -> Tensor:

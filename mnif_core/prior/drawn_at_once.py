@@ -132,7 +132,6 @@ class Bootstrap(DrawnAtOnce):
         discriminants = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
         discriminants.fit(self.latents.double().cpu().numpy(), self.labels.cpu().numpy())
         scores = latents.new_full((len(latents), self.config.classes), -torch.inf)
-        scores[:, present] = torch.from_numpy(discriminants.predict_log_proba(latents.double().cpu().numpy())).to(
-            scores
-        )
+        found = discriminants.predict_log_proba(latents.double().cpu().numpy())
+        scores[:, present] = torch.from_numpy(found).to(scores)
         return scores

@@ -6,11 +6,14 @@ Worlds have z up. Shape letters: v views, r rays, p points.
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+Axis = Literal["x", "y", "z"]
 
 NEAREST = 0.05  # depth of the nearest sample: a camera inside a scene still needs a positive near plane
 NORMAL_DISTANCE = 1.3  # world units from the origin, of SRN's cameras and of normalised ones

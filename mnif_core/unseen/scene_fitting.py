@@ -15,9 +15,10 @@ from mnif_core.data.posed_views import read_posed_views
 from mnif_core.data.scene_folders import list_instances, split_views
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.instance_networks import InstanceNetworks
+from mnif_core.rendering.cameras import Axis
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.unseen.guided_draws import GuidanceConfig, guided_draws
-from mnif_core.unseen.target_views import EXACT, Axis, TargetViews, mean_psnr
+from mnif_core.unseen.target_views import EXACT, TargetViews, mean_psnr
 from mnif_core.unseen.whitening import Whitening
 
 

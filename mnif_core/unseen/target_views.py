@@ -4,7 +4,6 @@ Shape letters: s scenes, v views.
 """
 
 import copy
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +13,8 @@ from mnif_core.data.posed_views import PosedViews
 from mnif_core.errors import DataError
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.rendering.box import pixels_within, seen_in
-from mnif_core.rendering.cameras import pixel_directions
+from mnif_core.rendering.cameras import Axis, pixel_directions
 from mnif_core.signals.scenes import SceneSignal
-
-Axis = Literal["x", "y", "z"]
 
 EXACT = 1e-6  # an error of pixels that is none: less is below what 8 bits tell
 

@@ -22,10 +22,11 @@ from mnif_core.data.instances import read_instance
 from mnif_core.data.posed_views import read_posed_views
 from mnif_core.data.scene_folders import list_instances
 from mnif_core.generative_field import GenerativeField
+from mnif_core.rendering.cameras import Axis
 from mnif_core.rendering.poses import rotation_distance, turn_about
 from mnif_core.unseen.pose_bank import PoseBank
 from mnif_core.unseen.scene_fitting import SceneFitConfig, find_scene, nearest_training_scene, signal_of_scenes
-from mnif_core.unseen.target_views import Axis, TargetViews, mean_psnr
+from mnif_core.unseen.target_views import TargetViews, mean_psnr
 from mnif_core.unseen.unposed import cut_outs, find_cameras
 
 JUDGED = 6  # other views of an object

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from mnif_core.data.posed_views import PosedViews
-from mnif_core.rendering.cameras import pixel_directions
+from mnif_core.rendering.cameras import Axis, pixel_directions
 from mnif_core.signals.scenes import SceneSignal
-from mnif_core.unseen.target_views import Axis, TargetViews
+from mnif_core.unseen.target_views import TargetViews
 
 HEIGHT, WIDTH = 12, 16
 

@@ -7,10 +7,13 @@ can be differentiated any number of times.
 Shape letters: s instances, m bases, n numbers of a basis.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
+
+_Gradient = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 FEW = 16  # instances; from there on a plain product is as good
 LARGE = 1 << 18  # numbers of all bases; below, one core's cache holds them
@@ -37,46 +40,42 @@ def _cut(rows: Tensor, bases: Tensor) -> bool:
     return large and 1 < len(rows) <= FEW and bases.device.type == "cpu"
 
 
-class _Mixed(torch.autograd.Function):
+class _Product(torch.autograd.Function):
+    """A product whose two gradients, each of its own gradient and both factors, are such products too."""
+
     @staticmethod
-    def forward(ctx: Any, alphas: Tensor, bases: Tensor) -> Tensor:
-        ctx.save_for_backward(alphas, bases)
-        blocks = bases.unflatten(1, (-1, COLUMNS)).transpose(0, 1)
-        return torch.bmm(alphas.expand(len(blocks), -1, -1), blocks).transpose(0, 1).flatten(1)
+    def keep(ctx: Any, first: Tensor, second: Tensor, by_first: _Gradient, by_second: _Gradient) -> None:
+        ctx.save_for_backward(first, second)
+        ctx.gradients = by_first, by_second
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        alphas, bases = ctx.saved_tensors
-        first, second = ctx.needs_input_grad
-        return by_coefficients(gradient, bases) if first else None, by_bases(alphas, gradient) if second else None
+        wanted = zip(ctx.needs_input_grad, ctx.gradients, strict=True)
+        return tuple(by(gradient, *ctx.saved_tensors) if needed else None for needed, by in wanted)
 
 
-class _ByCoefficients(torch.autograd.Function):
+class _Mixed(_Product):
+    @staticmethod
+    def forward(ctx: Any, alphas: Tensor, bases: Tensor) -> Tensor:
+        _Product.keep(ctx, alphas, bases, lambda g, _, b: by_coefficients(g, b), lambda g, a, _: by_bases(a, g))
+        blocks = bases.unflatten(1, (-1, COLUMNS)).transpose(0, 1)
+        return torch.bmm(alphas.expand(len(blocks), -1, -1), blocks).transpose(0, 1).flatten(1)
+
+
+class _ByCoefficients(_Product):
     @staticmethod
     def forward(ctx: Any, gradient: Tensor, bases: Tensor) -> Tensor:
-        ctx.save_for_backward(gradient, bases)
+        _Product.keep(ctx, gradient, bases, lambda g, _, b: mixed(g, b), lambda g, given, _: by_bases(g, given))
         blocks = bases.unflatten(1, (-1, COLUMNS)).permute(1, 2, 0)
         return torch.bmm(gradient.unflatten(1, (-1, COLUMNS)).transpose(0, 1), blocks).sum(0)
 
-    @staticmethod
-    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
-        gradient, bases = ctx.saved_tensors
-        first, second = ctx.needs_input_grad
-        return mixed(outer, bases) if first else None, by_bases(outer, gradient) if second else None
 
-
-class _ByBases(torch.autograd.Function):
+class _ByBases(_Product):
     @staticmethod
     def forward(ctx: Any, alphas: Tensor, gradient: Tensor) -> Tensor:
-        ctx.save_for_backward(alphas, gradient)
+        _Product.keep(ctx, alphas, gradient, lambda g, _, given: by_coefficients(given, g), lambda g, a, _: mixed(a, g))
         rows = 8 if len(alphas) <= 4 else 16
         if alphas.shape[1] % rows:
             return alphas.T @ gradient
         blocks = alphas.unflatten(1, (-1, rows)).permute(1, 2, 0)
         return torch.bmm(blocks, gradient.expand(len(blocks), -1, -1)).flatten(0, 1)
-
-    @staticmethod
-    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
-        alphas, gradient = ctx.saved_tensors
-        first, second = ctx.needs_input_grad
-        return by_coefficients(gradient, outer) if first else None, mixed(alphas, outer) if second else None
