@@ -1,6 +1,7 @@
 """Figures of a field of scenes: Table 3 of the paper, over views of posed cameras."""
 
 from collections.abc import Iterator, Sequence
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,9 +25,12 @@ from mnif_core.evaluation.evaluation import (
     yardstick,
 )
 from mnif_core.evaluation.evaluation_config import EvaluationConfig
+from mnif_core.evaluation.label_figures import Labelled, label_figures
+from mnif_core.evaluation.metrics.classes import train_classifier
 from mnif_core.evaluation.metrics.extractors import Extractor
 from mnif_core.evaluation.metrics.sharpness import fine_power, power_ratio
 from mnif_core.evaluation.results import Figures
+from mnif_core.evaluation.splits import SceneFolders
 from mnif_core.generative_field import GenerativeField
 from mnif_core.sheets import tiles
 from mnif_core.spread import spread_indices
@@ -51,8 +55,7 @@ class SceneSubject:
 
     Args:
         field: of scenes.
-        train: folders of the training scenes, in the order of the latents.
-        unseen: folders of other scenes.
+        folders: of training scenes and unseen ones, as `scene_splits` gives them.
         extractor: of features.
         config: how much to look at.
 
@@ -63,15 +66,14 @@ class SceneSubject:
     def __init__(
         self,
         field: GenerativeField,
-        train: Sequence[Path],
-        unseen: Sequence[Path],
+        folders: SceneFolders,
         extractor: Extractor,
         config: EvaluationConfig,
     ) -> None:
         self.field, self.signal, self.extractor, self.config = field, signal_of_scenes(field), extractor, config
-        self.train = [read_instance(path, self.signal.reading) for path in train]
-        self.unseen = [read_instance(path, self.signal.reading) for path in unseen]
-        self.unseen_folders = list(unseen)
+        self.folders = folders
+        self.train = [read_instance(path, self.signal.reading) for path in folders.train]
+        self.unseen = [read_instance(path, self.signal.reading) for path in folders.unseen]
         self.splits = ["train"]
         self.splits += ["views held out of training scenes"] if self.signal.held_out_views else []
         self.splits += ["test"] if self.unseen else []
@@ -85,6 +87,7 @@ class SceneSubject:
             yield str([instance.camera_to_worlds.tolist(), instance.intrinsics.tolist()])
             yield from instance.image_filenames
             yield from (mask for mask in instance.mask_filenames if mask is not None)
+        yield str(list(self.folders.labels.values()))
 
     def reconstruction(self, split: str) -> dict[str, Any]:
         """See `Subject.reconstruction`."""
@@ -130,8 +133,29 @@ class SceneSubject:
         return self.extractor.features(made, len(views), "training scenes as fitted")
 
     def labelled(self, config: EvaluationConfig) -> Figures:
-        """See `Subject.labelled`; the data's labels are read of images only."""
-        return {}
+        """See `Subject.labelled`; judged by a classifier of training scenes' real views.
+
+        Samples are seen by the cameras of unseen scenes' views.
+        """
+        known, others = (self.folders.labels_of(scenes) for scenes in (self.folders.train, self.folders.unseen))
+        if known is None or others is None or len(set(known)) < 2:
+            return {}
+        seen = _in_turns(spread(self._training_views(held_out=False), config.views))
+        views = _in_turns(self._reference_views()[0])
+        train = self._labelled(self.train, seen, known, "training views")
+        unseen = self._labelled(self.unseen, views, others, "unseen views")
+
+        def features_of(latents: Tensor, what: str) -> Tensor:
+            cameras = list(islice(cycle(views), len(latents)))
+            return self.extractor.features(self._made(self.unseen, cameras, latents), len(latents), what)
+
+        classifier = train_classifier(train.features, train.labels)
+        return label_figures(self.field, classifier, train, unseen, features_of, config)
+
+    def _labelled(self, instances: Sequence[Instance], views: list[View], labels: list[str], what: str) -> Labelled:
+        """Of real views, each with the label of its scene."""
+        features = self.extractor.features(self._real(instances, views), len(views), what)
+        return Labelled(features, [labels[view.scene] for view in views])
 
     def memorisation(self, latents: Tensor, folder: Path) -> dict[str, Any]:
         """See `Subject.memorisation`; features are of one view by the same camera, of training scenes as fitted."""
@@ -164,14 +188,14 @@ class SceneSubject:
 
     def _unseen_reconstruction(self) -> dict[str, Any]:
         """Latents of some unseen scenes, from all of their views but those that they are judged by."""
-        folders = spread(self.unseen_folders, self.config.unseen_scenes)
+        folders = spread(self.folders.unseen, self.config.unseen_scenes)
         fitted: list[SceneFit] = []
         for folder in folders:
             fitted += fit_scenes(self.field, folder, 1, HELD_OUT)
         pairs = ((scene.views, scene.made) for scene in fitted)
         count = sum(len(scene.views) for scene in fitted)
         return {
-            "scenes": f"{len(folders)} of {len(self.unseen_folders)}, fitted to all but {HELD_OUT} of their views",
+            "scenes": f"{len(folders)} of {len(self.unseen)}, fitted to all but {HELD_OUT} of their views",
             **self._compared(pairs, count, "unseen scenes", count),
         }
 
@@ -217,6 +241,11 @@ class SceneSubject:
                     self.field.render(latents[start + offset], camera, intrinsics, one.height, one.width)[0].cpu()
                 )
             yield torch.stack(pictures)
+
+
+def _in_turns(views: list[View]) -> list[View]:
+    """One of each scene, then the next of each: the first few show many scenes."""
+    return sorted(views, key=lambda view: (view.view, view.scene))
 
 
 def weighed(pictures: Iterator[Tensor], powers: list[Tensor]) -> Iterator[Tensor]:

@@ -1,10 +1,12 @@
 """Which instances a field was trained on, and which it has not seen."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from mnif_core.data.scene_folders import list_instances
+from mnif_core.data.scene_labels import read_scene_labels
 from mnif_core.errors import DataError
 from mnif_core.official import is_numbered
 from mnif_core.signals.observations import Observations
@@ -57,8 +59,28 @@ def splits(trained: Sequence[str], data: Known, test: Known | None = None) -> di
     return parts | ({"test": data.subset(rest)} if rest else {})
 
 
-def scene_splits(trained: Sequence[str], data: Path, test_data: Path | None = None) -> tuple[list[Path], list[Path]]:
+@dataclass(frozen=True)
+class SceneFolders:
     """Folders of a field's training scenes, in the order of its latents, and of unseen ones.
+
+    Attributes:
+        train: of training scenes.
+        unseen: of others.
+        labels: class of each scene; of none where the data name none.
+    """
+
+    train: list[Path]
+    unseen: list[Path]
+    labels: dict[Path, str]
+
+    def labels_of(self, scenes: Sequence[Path]) -> list[str] | None:
+        """Of each of `scenes`; none where there are no scenes, or one that has none."""
+        known = bool(scenes) and self.labels.keys() >= set(scenes)
+        return [self.labels[path] for path in scenes] if known else None
+
+
+def scene_splits(trained: Sequence[str], data: Path, test_data: Path | None = None) -> SceneFolders:
+    """Scenes of a field and of its data, found by name.
 
     Args:
         trained: names of the field's training scenes.
@@ -66,13 +88,19 @@ def scene_splits(trained: Sequence[str], data: Path, test_data: Path | None = No
         test_data: unseen scenes. None: the data's test split, or else the instances that were not trained on.
 
     Raises:
-        DataError: as `list_instances` and `split_names`.
+        DataError: as `list_instances`, `split_names` and `read_scene_labels`.
     """
     instances = list_instances(data, None, "train")
     known, rest = split_names(trained, [path.name for path in instances])
-    train = [instances[i] for i in known]
-    if test_data is not None:
-        return train, list_instances(test_data, None, "test")
-    if any(folder.name.endswith("_test") and folder.is_dir() for folder in data.iterdir()):
-        return train, list_instances(data, None, "test")
-    return train, [instances[i] for i in rest]
+    train, labels = [instances[i] for i in known], _labels(data, instances)
+    has_test = any(folder.name.endswith("_test") and folder.is_dir() for folder in data.iterdir())
+    if test_data is None and not has_test:
+        return SceneFolders(train, [instances[i] for i in rest], labels)
+    test_data = test_data or data
+    unseen = list_instances(test_data, None, "test")
+    return SceneFolders(train, unseen, labels | _labels(test_data, unseen))
+
+
+def _labels(data: Path, instances: Sequence[Path]) -> dict[Path, str]:
+    found = read_scene_labels(data, instances)
+    return {} if found is None else dict(zip(instances, found, strict=True))

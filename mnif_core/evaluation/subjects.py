@@ -77,7 +77,7 @@ def _by_views(
     if data is None:
         data = make_demo_cars(default_demo_root())
         test_data = test_data or make_demo_test_cars()
-    return SceneSubject(field, *scene_splits(field.names, data, test_data), extractor, config)
+    return SceneSubject(field, scene_splits(field.names, data, test_data), extractor, config)
 
 
 SUBJECTS: dict[str, Callable[[GenerativeField, Any, Extractor], Subject]] = {

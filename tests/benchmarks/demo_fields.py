@@ -81,8 +81,8 @@ def train_cars(folder: Path, seed: int) -> None:
 
 def held_out_psnr(field: GenerativeField) -> float:
     """Mean dB over held-out views of training cars."""
-    cars, _ = scene_splits(field.names, make_demo_cars(default_demo_root()))
-    subject = SceneSubject(field, cars, [], offline_extractor(field.device), EvaluationConfig(views=VIEWS))
+    cars = scene_splits(field.names, make_demo_cars(default_demo_root()))
+    subject = SceneSubject(field, cars, offline_extractor(field.device), EvaluationConfig(views=VIEWS))
     return float(subject.reconstruction(HELD_OUT)["PSNR"])
 
 

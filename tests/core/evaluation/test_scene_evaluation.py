@@ -13,10 +13,12 @@ from mnif_core.cli import main
 from mnif_core.evaluation.evaluation import CLOSEST_PICTURES, NOISE, REAL, RECONSTRUCTIONS, SAMPLES
 from mnif_core.generative_field import GenerativeField
 from mnif_core.networks.mixture import MixtureConfig, MixtureSiren
+from mnif_core.prior.gaussian_mixture import GaussianMixturePrior
 from mnif_core.prior.latent_prior import LatentPrior, PriorConfig
 from mnif_core.signals.scenes import SceneSignal
 
 SIZE, VIEWS, SCENES = 16, 6, 10
+SIGNAL = SceneSignal(samples_per_ray=8, height=SIZE, width=SIZE, focal=1.025 * SIZE, held_out_views=2)
 
 
 def write_views(field: GenerativeField, latents: torch.Tensor, folder: Path) -> None:
@@ -33,21 +35,25 @@ def write_views(field: GenerativeField, latents: torch.Tensor, folder: Path) -> 
             (instance / "pose" / f"{view:06d}.txt").write_text(" ".join(f"{number:.9f}" for number in pose.flatten()))
 
 
+def colourful() -> MixtureSiren:
+    """Scenes whose colours latents of 6 numbers change."""
+    torch.manual_seed(0)
+    mixture = MixtureSiren(MixtureConfig(3, 4, 1, 16, 4, 6, w0=4.0))
+    with torch.no_grad():
+        mixture.basis_weights[-1].mul_(3)
+        mixture.basis_biases[-1][:, 3] += 8.0  # opaque enough to be seen
+    return mixture
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A field that reconstructs its training data, up to rounding, in a folder with them."""
-    torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("scenes")
-    mixture = MixtureSiren(MixtureConfig(3, 4, 1, 16, 4, 6, w0=4.0))
-    with torch.no_grad():
-        mixture.basis_weights[-1].mul_(3)  # colours that latents change
-        mixture.basis_biases[-1][:, 3] += 8.0  # opaque enough to be seen
-    signal = SceneSignal(samples_per_ray=8, height=SIZE, width=SIZE, focal=1.025 * SIZE, held_out_views=2)
+    mixture = colourful()
     latents = torch.randn(SCENES, 6)
     prior = LatentPrior(PriorConfig(6, width=32, blocks=1))
     prior.fit_statistics(latents)
-    names = [f"scene_{i}" for i in range(SCENES)]
-    field = GenerativeField(mixture, latents, signal, prior, names)
+    field = GenerativeField(mixture, latents, SIGNAL, prior, [f"scene_{i}" for i in range(SCENES)])
     field.save(folder / "run/field")
     write_views(field, latents, folder / "data/cars_train")
     write_views(field, torch.randn(4, 6), folder / "data/cars_test")
@@ -88,3 +94,22 @@ def test_views_are_limited_and_training_views_are_called_so(run: Path, tmp_path:
     assert figures[RECONSTRUCTIONS]["each"] == 6, "of 12 views, half are of scenes with odd numbers"
     # the field reconstructs its data exactly, so these are the real views of the row above
     assert figures[RECONSTRUCTIONS][distance] == pytest.approx(figures[REAL][distance], abs=0.05)
+
+
+def test_scenes_with_labels_are_judged_by_them(tmp_path: Path) -> None:
+    kinds = torch.tensor([0, 1] * 4)
+    latents = (2.0 * kinds - 1.0)[:, None] + 0.2 * torch.randn(8, 6, generator=torch.Generator().manual_seed(0))
+    prior = GaussianMixturePrior.fit(latents[:6], labels=kinds[:6], classes=2)
+    field = GenerativeField(colourful(), latents[:6], SIGNAL, prior, [f"scene_{i}" for i in range(6)])
+    field.labels = [("left", "right")[kind] for kind in kinds[:6]]
+    field.save(tmp_path / "run/field")
+    write_views(field, latents, tmp_path / "data")
+    rows = [f"scene_{i},{('left', 'right')[kind]}" for i, kind in enumerate(kinds)]
+    (tmp_path / "data/labels.csv").write_text("\n".join(["name,label", *rows]))
+    figures = evaluated(tmp_path, tmp_path / "data", "--unseen-scenes", "1")
+    real, samples = figures["labels, real test scenes"], figures["labels, samples unguided"]
+    assert real["each"] == 2 * VIEWS and real["class as asked"] == 1.0
+    assert samples["class as asked"] > 0.9, "samples of a kind have its colours"
+    assert set(figures) >= {"labels, samples at guidance 2"}
+    (tmp_path / "data/labels.csv").unlink()
+    assert not any(name.startswith("labels") for name in evaluated(tmp_path, tmp_path / "data"))

@@ -38,10 +38,32 @@ def test_imported_fields_go_by_order() -> None:
 def test_scenes(tmp_path: Path) -> None:
     root = write_srn(tmp_path / "train", scenes=3, views=2)
     other = write_srn(tmp_path / "other", scenes=2, views=2)
-    train, unseen = scene_splits(["scene_2", "scene_0"], root)
-    assert [path.name for path in train] == ["scene_2", "scene_0"]
-    assert [path.name for path in unseen] == ["scene_1"], "not trained on"
-    assert scene_splits(["scene_0"], root, other / "cars_train")[1][0].parents[1] == other
+    found = scene_splits(["scene_2", "scene_0"], root)
+    assert [path.name for path in found.train] == ["scene_2", "scene_0"]
+    assert [path.name for path in found.unseen] == ["scene_1"], "not trained on"
+    assert found.labels == {}
+    assert scene_splits(["scene_0"], root, other / "cars_train").unseen[0].parents[1] == other
     (other / "cars_train").rename(root / "cars_test")
-    train, unseen = scene_splits(["scene_0", "scene_1", "scene_2"], root)
-    assert len(train) == 3 and [path.parent.name for path in unseen] == ["cars_test"] * 2
+    found = scene_splits(["scene_0", "scene_1", "scene_2"], root)
+    assert len(found.train) == 3 and [path.parent.name for path in found.unseen] == ["cars_test"] * 2
+
+
+def test_scenes_have_their_labels_wherever_they_lie(tmp_path: Path) -> None:
+    root = write_srn(tmp_path / "train", scenes=4, views=2)
+    scenes = sorted((root / "cars_train").iterdir())
+    for scene, kind in zip(scenes, ("bus", "bus", "van", "van"), strict=True):
+        (root / "sorted" / kind).mkdir(parents=True, exist_ok=True)
+        scene.rename(root / "sorted" / kind / scene.name)
+    # the unseen ones are of one class alone
+    found = scene_splits(["scene_0", "scene_1", "scene_3"], root / "sorted")
+    assert {path.name: label for path, label in found.labels.items()} == {
+        "scene_0": "bus",
+        "scene_1": "bus",
+        "scene_2": "van",
+        "scene_3": "van",
+    }
+    other = write_srn(tmp_path / "other", scenes=2, views=2)
+    (other / "cars_train/labels.csv").write_text("name,label\nscene_0,van\nscene_1,tram\n")
+    found = scene_splits(["scene_0", "scene_3"], root / "sorted", other / "cars_train")
+    assert [found.labels[path] for path in found.unseen] == ["van", "tram"]
+    assert [found.labels[path] for path in found.train] == ["bus", "van"]
