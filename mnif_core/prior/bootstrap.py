@@ -87,9 +87,8 @@ class BootstrapPrior(Bootstrap):
         prior.keep(latents, labels)
         return prior
 
-    def draw(self, count: int, generator: torch.Generator | None, label: int | None) -> Tensor:
-        """See `DrawnAtOnce.draw`."""
-        own = self.own(label)
+    def draw_among(self, own: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
+        """See `Bootstrap.draw_among`."""
         known, device = own.double(), own.device
         total, b = len(known), self.config.bandwidth
         chosen = torch.randint(total, (count,), generator=generator, device=device)

@@ -79,6 +79,8 @@ class BootstrapSettings(PriorSettings, Protocol):
 class Bootstrap(DrawnAtOnce):
     """A prior that draws training latents again, which it keeps with their labels, and moves them.
 
+    Where there are labels, samples that are asked for none are those of each, as labels occur.
+
     Attributes:
         latents: `[n, h]`.
         labels: number `[n]` of each one's; only where there are any.
@@ -104,6 +106,22 @@ class Bootstrap(DrawnAtOnce):
     def open_share(self) -> float:
         """See `DrawnAtOnce.open_share`."""
         return self.config.bandwidth**2
+
+    @abstractmethod
+    def draw_among(self, own: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
+        """`[s, h]` samples, `count` of them, of the training latents `own` `[n, h]`, n at least 1."""
+
+    def draw(self, count: int, generator: torch.Generator | None, label: int | None) -> Tensor:
+        """See `DrawnAtOnce.draw`."""
+        if label is not None or not self.config.classes:
+            return self.draw_among(self.own(label), count, generator)
+        device = self.latents.device
+        asked = self.labels[torch.randint(len(self.latents), (count,), generator=generator, device=device)]
+        drawn = self.latents.new_empty(count, self.config.latent_dim)
+        for number in asked.unique().tolist():
+            rows = asked == number
+            drawn[rows] = self.draw_among(self.own(number), int(rows.sum()), generator)
+        return drawn
 
     def keep(self, latents: Tensor, labels: Tensor | None) -> None:
         """Take training latents `[n, h]` and the numbers `[n]` of their labels. None: they have none."""

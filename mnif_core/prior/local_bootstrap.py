@@ -25,8 +25,9 @@ AT_ONCE = 1024  # samples whose neighbours are looked for at once: bounds memory
 class LocalBootstrapConfig:
     """Size of a local bootstrap, and how far it moves.
 
-    On photographs of ten classes, cars, chairs and furniture samples at the defaults are told from real ones least,
-    and lie 0.7 times as far from the training latents as unseen instances do.
+    At the defaults samples lie some 0.6 times as far from the training latents as those do from each other. Fewer
+    neighbours keep to where instances lie, at as much distance: on photographs of ten classes KID 0.167 where twice as
+    many give 0.183.
     """
 
     kind: ClassVar[PriorKind] = "local-bootstrap"
@@ -35,7 +36,7 @@ class LocalBootstrapConfig:
     """Latent dimensions H."""
     instances: Width
     """Training latents."""
-    neighbours: Width = 16
+    neighbours: Width = 8
     """k, or all others where they are fewer."""
     bandwidth: Annotated[float, Between(0.0, 1.0)] = 0.8
     """b: 0 draws training latents, 1 a Gaussian of a neighbourhood."""
@@ -80,9 +81,8 @@ class LocalBootstrapPrior(Bootstrap):
         prior.keep(latents, labels)
         return prior
 
-    def draw(self, count: int, generator: torch.Generator | None, label: int | None) -> Tensor:
-        """See `DrawnAtOnce.draw`."""
-        own = self.own(label)
+    def draw_among(self, own: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
+        """See `Bootstrap.draw_among`."""
         device, neighbours = own.device, min(self.config.neighbours, len(own) - 1)
         chosen = torch.randint(len(own), (count,), generator=generator, device=device)
         noise = torch.randn(count, neighbours, generator=generator, device=device)

@@ -70,6 +70,21 @@ def test_a_label_draws_among_its_own() -> None:
         prior.sample(1, label=2)
 
 
+@pytest.mark.parametrize("kind", [BootstrapPrior, LocalBootstrapPrior])
+def test_asked_for_no_label_it_draws_of_each_as_labels_occur(
+    kind: type[BootstrapPrior] | type[LocalBootstrapPrior],
+) -> None:
+    """A rare label's only neighbours would be another's, if it did not keep to its own."""
+    latents, labels = torch.cat([ring(60), torch.tensor([[9.0, 9.0]]).repeat(4, 1)]), torch.tensor(60 * [0] + 4 * [1])
+    prior = kind.fit(latents, labels=labels, classes=2)
+    drawn = prior.sample(400, generator())
+    of_the_rare = (drawn - 9.0).norm(dim=1) < 1e-4
+    assert float(drawn[~of_the_rare].norm(dim=1).max()) < 4.0, "none lies between the labels"
+    assert 0.02 < float(of_the_rare.float().mean()) < 0.12
+    assert torch.equal(drawn, prior.sample(400, generator()))
+    assert prior.sample(0).shape == (0, 2)
+
+
 def test_what_is_stored_draws_the_same() -> None:
     prior = LocalBootstrapPrior.fit(ring(30))
     stored = to_store(prior.settings)
