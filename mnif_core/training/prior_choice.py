@@ -6,6 +6,7 @@ they are copies.
 Shape letters: n latents, h latent dimension.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -23,7 +24,7 @@ from mnif_core.prior.two_sample import told_apart
 
 FEWEST = 8  # held-out latents, below which they judge nothing
 SHARE = 0.1  # of the latents that are held out from stage 2, where no instances are from stage 1
-ERRORS = 3.0  # standard errors, by which a kind must be told more surely to be left for another: kinds are several
+ERRORS = 3.0  # of a difference, standard ones, by which a kind must be told more surely to be left: kinds are several
 PREFERRED: tuple[PriorKind, ...] = ("local-bootstrap", "diffusion", "bootstrap", "gaussian-mixture")
 """Among equals: by kernel distance and inception score on photographs."""
 DRAWN = 1024  # samples of each kind that are judged
@@ -102,8 +103,8 @@ def choose_prior(
     """The prior that a run ends with.
 
     Of kinds that do not copy, the first of `PREFERRED` whose samples are told from held-out instances no more surely
-    than the best one's by `ERRORS` standard errors. Of labelled latents kinds are judged by samples of every label, as
-    many as known latents have it, unguided.
+    than the best one's by `ERRORS` standard errors of the difference. Of labelled latents kinds are judged by samples
+    of every label, as many as known latents have it, unguided.
 
     Args:
         asked: a kind, or `auto`.
@@ -176,8 +177,12 @@ def _fresh(judged: dict[PriorKind, Judged]) -> list[PriorKind]:
 def _chosen(judged: dict[PriorKind, Judged]) -> PriorKind:
     fresh = _fresh(judged)
     best = min((judged[kind] for kind in fresh), key=lambda found: found.told_apart)
-    bound = best.told_apart + ERRORS * best.told_apart_error
-    return next(kind for kind in PREFERRED if kind in fresh and judged[kind].told_apart <= bound)
+
+    def equals_the_best(found: Judged) -> bool:
+        error = math.hypot(found.told_apart_error, best.told_apart_error)
+        return found.told_apart - best.told_apart <= ERRORS * error
+
+    return next(kind for kind in PREFERRED if kind in fresh and equals_the_best(judged[kind]))
 
 
 def _reason(chosen: PriorKind, judged: dict[PriorKind, Judged], count: int) -> str:
