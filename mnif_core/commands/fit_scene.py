@@ -32,7 +32,7 @@ class FitScene(FieldCommand):
     not held out."""
     held_out: int = 3
     """Views of each object, evenly spread, that only judge; none of pictures without cameras."""
-    weight_steps: int = 100
+    weight_steps: int = 300
     """Steps on the object's own network once its latent is found; 0 keeps to the latent, which is a scene like any
     other but shows an unusual object less well."""
     draws: int = 0

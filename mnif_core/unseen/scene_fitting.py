@@ -40,9 +40,9 @@ class SceneFitConfig:
     """Weight of the latent's squared distance to the training latents against the log of the error of one view."""
     weight_steps: int = 0
     """Adam steps on the scene's own network afterwards; 0 to leave what its latent mixes."""
-    weight_rate: float = 1e-3
-    """Of those steps."""
-    weight_pull: float = 0.3
+    weight_rate: float = 5e-4
+    """Of those steps: at higher ones they end in the noise of the pixels drawn."""
+    weight_pull: float = 0.03
     """Weight of the network's squared distance to what the latent mixes, against the error of one view."""
     draws: int = 0
     """Samples of the prior that the views guide; the latent starts from the one that meets them best. 0: it starts from

@@ -46,7 +46,7 @@ class Unposed:
     """Objects, evenly spread."""
     pictures: int = 1
     """Pictures of each object, fitted together."""
-    weight_steps: int = 100
+    weight_steps: int = 300
     """Of the object's own network."""
     draws: int = SceneFitConfig.draws
     """Of the prior, guided by the pictures; 0 for the fit without."""
