@@ -87,7 +87,7 @@ class SceneSubject:
             yield str([instance.camera_to_worlds.tolist(), instance.intrinsics.tolist()])
             yield from instance.image_filenames
             yield from (mask for mask in instance.mask_filenames if mask is not None)
-        yield str(list(self.folders.labels.values()))
+        yield from self.folders.labels.values()
 
     def reconstruction(self, split: str) -> dict[str, Any]:
         """See `Subject.reconstruction`."""
