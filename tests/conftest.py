@@ -1,4 +1,4 @@
-"""What every test needs: two threads, caches of its own, and reasons for what is skipped."""
+"""What every test needs: threads, caches of its own, and reasons for what is skipped."""
 
 import os
 import shutil
@@ -8,6 +8,8 @@ import tempfile
 os.environ["MNIF_CACHE"] = tempfile.mkdtemp(prefix="mnif-tests-")
 os.environ["WANDB_MODE"] = "disabled"
 os.environ.pop("MNIF_SHOW", None)
+# workers share the cores, and threads that wait for each other beside them take minutes
+os.environ["OMP_NUM_THREADS"] = "1" if "PYTEST_XDIST_WORKER" in os.environ else "2"
 
 import pytest
 import torch
@@ -21,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    torch.set_num_threads(min(2, torch.get_num_threads()))
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -29,6 +31,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # the longest first, so that no worker waits for the last file of another
+    items.sort(key=lambda item: "end_to_end" not in item.path.parts)
     for item in items:
         if "slow" in item.keywords and not config.getoption("--run-slow"):
             item.add_marker(pytest.mark.skip(reason="takes minutes; run with --run-slow"))

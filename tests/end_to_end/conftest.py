@@ -138,7 +138,6 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tools]:
         text=True,
         env={
             **os.environ,
-            "OMP_NUM_THREADS": "2",
             "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", ""),
             "PYTHONPATH": str(ROOT),
         },

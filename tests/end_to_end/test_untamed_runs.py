@@ -49,17 +49,18 @@ def test_one_scene_is_enough(count: int, tools: Tools, few_cars: Path, tmp_path:
     data = tmp_path / "data"
     for scene in sorted((few_cars / "cars_train").iterdir())[:count]:
         shutil.copytree(scene, data / "cars_train" / scene.name)
-    finished = tools.run(*short_run(data, tmp_path, "--pipeline.fit-steps", 2 * FEWEST_STEPS))
+    finished = tools.run(*short_run(data, tmp_path, "--pipeline.fit-steps", 4 * FEWEST_STEPS))
     assert_ok(finished)
     summary = json.loads((tmp_path / "run/mnif-tiny/now/summary.json").read_text())
-    assert summary["scenes"] == count and summary["held_out_psnr_db"] > 16
+    assert summary["scenes"] == count and summary["held_out_psnr_db"] > 17
 
 
 @pytest.mark.parametrize("saved", [False, True])
 def test_an_interrupted_run_says_how_to_go_on(saved: bool, tools: Tools, few_cars: Path, tmp_path: Path) -> None:
-    running = tools.start(*short_run(few_cars, tmp_path, "--pipeline.fit-steps", 5000))
+    often = ["--steps-per-save", 20 if saved else 5000]
+    running = tools.start(*short_run(few_cars, tmp_path, "--pipeline.fit-steps", 5000, *often))
     models = tmp_path / "run/mnif-tiny/now/nerfstudio_models"
-    running.until(lambda: any(models.glob("*.ckpt")) if saved else "Saving checkpoints" in running.output)
+    running.until(lambda: any(models.glob("*.ckpt")) if saved else "Step (% Done)" in running.output)
     os.kill(running.pid, signal.SIGINT)
     finished = running.wait()
     assert finished.code == 130

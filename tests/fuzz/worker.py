@@ -69,7 +69,7 @@ def _work(connection: Connection, folder: Path) -> None:
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (open as long as the process is)
     import torch
 
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     from tests.fuzz.subjects import SUBJECTS
 
     while True:

@@ -1,7 +1,18 @@
 """Triton's kernels run on the GPU, or without one in Triton's interpreter (see the conftest of all tests)."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
+
+
+@pytest.fixture(autouse=True)
+def two_threads() -> Iterator[None]:
+    """Whatever a worker has: cores share the parts of a tile."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
