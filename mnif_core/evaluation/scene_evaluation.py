@@ -1,6 +1,7 @@
 """Figures of a field of scenes: Table 3 of the paper, over views of posed cameras."""
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -104,10 +105,9 @@ class SceneSubject:
         views, total = self._reference_views()
         # samples take turns in the order of the views, so that each is seen by one scene's cameras
         turns = torch.arange(len(views)) * len(latents) // len(views)
-        powers: tuple[list[Tensor], list[Tensor]] = ([], [])
-        real = weighed(self._real(self.reference, views), powers[0])
-        made = weighed(self._made(self.reference, views, latents[turns.to(latents.device)]), powers[1])
-        real_features = self.extractor.features(real, len(views), "real views")
+        real_features, real_power = self._real_reference
+        powers: list[Tensor] = []
+        made = weighed(self._made(self.reference, views, latents[turns.to(latents.device)]), powers)
         samples = self.extractor.features(made, len(views), "samples' views")
         # halves have no scene in common
         even = torch.tensor([view.scene % 2 == 0 for view in views])
@@ -120,10 +120,19 @@ class SceneSubject:
         figures = {
             "against": f"{len(views)} of {total} views of {len(self.reference)} {against} scenes",
             "samples": len(turns.unique()),
-            "sharpness": power_ratio(torch.cat(powers[1]), torch.cat(powers[0])),
+            "sharpness": power_ratio(torch.cat(powers), real_power),
         }
         found: Figures = {"generation": figures | generation_fidelity(self.extractor, real_features, samples)}
         return found | yardstick(self.extractor, real_features[even], others)
+
+    @cached_property
+    def _real_reference(self) -> tuple[Tensor, Tensor]:
+        """Features `[views, f]` and fine detail of the real views that samples are compared with."""
+        views, _ = self._reference_views()
+        powers: list[Tensor] = []
+        real = weighed(self._real(self.reference, views), powers)
+        features = self.extractor.features(real, len(views), "real views")
+        return features, torch.cat(powers)
 
     def _fitted_features(self, views: list[View]) -> Tensor:
         """Of training scenes as fitted, seen by the cameras of `views`: the views' own, or all in turns."""
@@ -141,21 +150,17 @@ class SceneSubject:
         if known is None or others is None or len(set(known)) < 2:
             return {}
         seen = _in_turns(spread(self._training_views(held_out=False), config.views))
-        views = _in_turns(self._reference_views()[0])
-        train = self._labelled(self.train, seen, known, "training views")
-        unseen = self._labelled(self.unseen, views, others, "unseen views")
+        views, _ = self._reference_views()
+        real = self.extractor.features(self._real(self.train, seen), len(seen), "training views")
+        train = Labelled(real, [known[view.scene] for view in seen])
+        unseen = Labelled(self._real_reference[0], [others[view.scene] for view in views])
 
         def features_of(latents: Tensor, what: str) -> Tensor:
-            cameras = list(islice(cycle(views), len(latents)))
+            cameras = list(islice(cycle(_in_turns(views)), len(latents)))
             return self.extractor.features(self._made(self.unseen, cameras, latents), len(latents), what)
 
         classifier = train_classifier(train.features, train.labels)
         return label_figures(self.field, classifier, train, unseen, features_of, config)
-
-    def _labelled(self, instances: Sequence[Instance], views: list[View], labels: list[str], what: str) -> Labelled:
-        """Of real views, each with the label of its scene."""
-        features = self.extractor.features(self._real(instances, views), len(views), what)
-        return Labelled(features, [labels[view.scene] for view in views])
 
     def memorisation(self, latents: Tensor, folder: Path) -> dict[str, Any]:
         """See `Subject.memorisation`; features are of one view by the same camera, of training scenes as fitted."""

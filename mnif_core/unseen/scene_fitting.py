@@ -42,8 +42,11 @@ class SceneFitConfig:
     """Adam steps on the scene's own network afterwards; 0 to leave what its latent mixes."""
     weight_rate: float = 5e-4
     """Of those steps: at higher ones they end in the noise of the pixels drawn."""
-    weight_pull: float = 0.03
+    weight_pull: float = 0.01
     """Weight of the network's squared distance to what the latent mixes, against the error of one view."""
+    shown_pull: float = 0.1
+    """Weight of the squared error between what the network and the latent show from all round, against the error of one
+    view, which tells nothing of the back; 0 to look at neither."""
     draws: int = 0
     """Samples of the prior that the views guide; the latent starts from the one that meets them best. 0: it starts from
     the mean of the training latents."""
@@ -119,6 +122,8 @@ def fit_weights(
 ) -> InstanceNetworks:
     """The network of `latent` `[h]`, its own weights fitted further to `views` `[v]` of `target`."""
     mixed = field.instance(latent)
+    elsewhere = target.all_round(mixed) if fitting.shown_pull else None
+    generator = torch.Generator().manual_seed(fitting.seed)
     weights = [nn.Parameter(weight.clone()) for weight in mixed.weights]
     biases = [nn.Parameter(bias.clone()) for bias in mixed.biases]
 
@@ -128,7 +133,12 @@ def fit_weights(
     def objective(error: Tensor) -> Tensor:
         pairs = zip(weights + biases, mixed.weights + mixed.biases, strict=True)
         moved = torch.stack([(own - old).square().sum() for own, old in pairs]).sum()
-        return error + fitting.weight_pull / len(views) * moved
+        pulls = fitting.weight_pull * moved
+        if elsewhere is not None:
+            every = torch.arange(len(elsewhere))
+            changed = elsewhere.errors(networks(), every, fitting.rays // 2, generator).mean()
+            pulls = pulls + fitting.shown_pull * elsewhere.drawn_share(every) * changed
+        return error + pulls / len(views)
 
     parameters = weights + biases
     _minimise(parameters, networks, objective, target, views, fitting, fitting.weight_steps, fitting.weight_rate)

@@ -4,6 +4,7 @@ Shape letters: s scenes, v views.
 """
 
 import copy
+import math
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +14,11 @@ from mnif_core.data.posed_views import PosedViews
 from mnif_core.errors import DataError
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.rendering.box import pixels_within, seen_in
-from mnif_core.rendering.cameras import Axis, pixel_directions
+from mnif_core.rendering.cameras import Axis, look_at_origin_opengl, pixel_directions
 from mnif_core.signals.scenes import SceneSignal
 
+RING = 8  # cameras of a ring
+RINGS = ((5.0, 0.0), (25.0, 20.0), (50.0, 40.0), (75.0, 10.0))  # elevation, azimuth of the first camera, in degrees
 EXACT = 1e-6  # an error of pixels that is none: less is below what 8 bits tell
 
 
@@ -100,6 +103,24 @@ class TargetViews:
         both.intrinsics = torch.cat([self.intrinsics[views], intrinsics])
         both._ranges = both._pixels_of_the_box()
         return both
+
+    @torch.no_grad()
+    def all_round(self, networks: InstanceNetworks) -> "TargetViews":
+        """What one scene's network shows cameras as far away as these, on `RINGS` around it."""
+        distance = float(self.cameras[:, :, 3].norm(dim=1).mean())
+        azimuths = torch.arange(RING) * (2 * math.pi / RING)
+        rings = [
+            look_at_origin_opengl(azimuths + math.radians(first), math.radians(elevation), distance)
+            for elevation, first in RINGS
+        ]
+        shown = copy.copy(self)
+        shown.cameras = torch.cat(rings).to(self.cameras)
+        shown.intrinsics = self.intrinsics[:1].expand(len(shown.cameras), -1)
+        shown.pictures = self.pictures.new_empty(len(shown.cameras), 0)
+        shown._ranges = shown._pixels_of_the_box()
+        pictures = shown.rendered(networks, torch.arange(len(shown)))
+        shown.pictures = (pictures.clamp(0.0, 1.0) * 255.0).round().byte()
+        return shown
 
     def _pixels_of_the_box(self) -> Tensor:
         """First and last row, first and last column `[v, 4]` of the pixels that can show the field's box."""

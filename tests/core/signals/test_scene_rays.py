@@ -108,7 +108,7 @@ def test_fitting_a_scene_evaluates_only_rays_that_meet(monkeypatch: pytest.Monke
     intrinsics = SIGNAL.intrinsics.expand(3, 4).numpy()
     target = TargetViews(PosedViews("one", pictures.numpy(), poses.numpy(), intrinsics), SIGNAL, "cpu")
     views, judged = torch.tensor([0, 1]), torch.tensor([2])
-    fitting = SceneFitConfig(steps=3, rays=50, weight_steps=2)
+    fitting = SceneFitConfig(steps=3, rays=50, weight_steps=2, shown_pull=0.0)
     expected, missing = [], 0
     for steps in (fitting.steps, fitting.weight_steps):
         generator = torch.Generator().manual_seed(fitting.seed)

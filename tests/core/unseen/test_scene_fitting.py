@@ -85,11 +85,30 @@ def test_own_weights_come_nearer_to_the_views(field: GenerativeField, data: Path
     target, every = targets(field, data), torch.arange(VIEWS)
     latent = SceneFitConfig(steps=20, rays=128)
     mixed = find_scene(field, target, every, every, latent)
-    own = find_scene(field, target, every, every, SceneFitConfig(steps=20, rays=128, weight_steps=60, weight_pull=0.0))
+    own = find_scene(
+        field,
+        target,
+        every,
+        every,
+        SceneFitConfig(steps=20, rays=128, weight_steps=60, weight_pull=0.0, shown_pull=0.0),
+    )
     assert torch.equal(mixed.latent, own.latent)
     assert own.psnr > mixed.psnr + 1.0
     held = find_scene(field, target, every, every, SceneFitConfig(steps=20, rays=128, weight_steps=60, weight_pull=1e4))
     assert abs(held.psnr - mixed.psnr) < 0.5
+
+
+def test_own_weights_of_one_view_keep_what_the_latent_shows_elsewhere(field: GenerativeField, data: Path) -> None:
+    target, seen, others = targets(field, data), torch.tensor([0]), torch.arange(1, VIEWS)
+    fitting = SceneFitConfig(steps=20, rays=128, weight_steps=60, weight_rate=3e-3, weight_pull=0.0)
+    changes, errors = [], []
+    for pull in (0.0, 0.3, 1e3):
+        found = find_scene(field, target, seen, others, replace(fitting, shown_pull=pull))
+        mixed = target.rendered(field.instance(found.latent), others)
+        changes.append(float((found.made - mixed).square().mean()))
+        errors.append(float((target.rendered(found.networks, seen) - target.truth(seen)).square().mean()))
+    assert changes[0] > changes[1] > changes[2]
+    assert errors[0] < errors[2] and errors[1] < errors[2]
 
 
 def test_the_nearest_training_scene_is_the_one_that_was_rendered(field: GenerativeField, data: Path) -> None:
