@@ -10,6 +10,7 @@ from mnif_core.data.posed_views import PosedViews
 from mnif_core.rendering.cameras import Axis, pixel_directions
 from mnif_core.signals.scenes import SceneSignal
 from mnif_core.unseen.target_views import TargetViews
+from tests.painted_boxes import painted_boxes
 
 HEIGHT, WIDTH = 12, 16
 
@@ -51,3 +52,15 @@ def test_pixels_are_drawn_where_mirrored_views_show_the_box(target: TargetViews)
     own, mirrored = (both.drawn_share(torch.tensor([view])) for view in (0, 1))
     assert own == mirrored
     assert 0.0 < own < 1.0
+
+
+def test_all_round_is_what_the_network_shows_there(target: TargetViews) -> None:
+    field = painted_boxes()
+    one, other = field.instance(field.latents[0]), field.instance(field.latents[1])
+    shown = target.all_round(one)
+    every, generator = torch.arange(len(shown)), torch.Generator().manual_seed(0)
+    torch.testing.assert_close(shown.cameras[:, :, 3].norm(dim=1), torch.full((len(shown),), 1.3), atol=1e-3, rtol=0)
+    seen = (shown.rendered(one, every[:4]), shown.truth(every[:4]))
+    torch.testing.assert_close(*seen, atol=0.6 / 255.0, rtol=0)
+    own, foreign = (float(shown.errors(each, every, 256, generator).mean()) for each in (one, other))
+    assert own < 0.3 * foreign
