@@ -14,8 +14,9 @@ from mnif_core.files.notes import tell
 
 FEWEST_STEPS = 150  # optimiser steps before which a healthy run may not have begun to learn
 LEARNED = 0.97  # share of the constant's error below which something has been learned
-STALLED = 0.95  # of the error a tenth of the stage before: above it nothing more is being learned
-FAR = 0.5  # share of the constant's error above which there is much left to learn
+NOTHING = 0.999  # share from which nothing has been learned; between the two the next verdict tells
+STALLED = 0.985  # of the error a tenth of the stage before: above it nothing more is being learned
+FAR = 0.5  # share of the constant's error above which there may be much left to learn
 SLOWER = 0.35  # rates after a collapse, of those before
 ATTEMPTS = 3  # at stage 1, each slower than the last
 
@@ -28,7 +29,8 @@ class CollapseWatch:
     """Compares the error of the later steps of each tenth of a stage with that of the best constant for their targets.
 
     The earlier half of each tenth does not count: the first steps of any run err more than the constant. In the first
-    half of the stage the error is compared with that of the tenth before too, as long as much is left to learn.
+    half of the stage the error is compared with that of the tenth before too, as long as much is left to learn; and
+    while little has been learned: a background that nothing can learn leaves most of the error, and learning slow.
 
     Args:
         steps: of the stage. One shorter than `FEWEST_STEPS` is never judged.
@@ -41,7 +43,7 @@ class CollapseWatch:
     """
 
     def __init__(self, steps: int, channels: int, device: torch.device | str = "cpu") -> None:
-        self.every, self.half = max(steps // 10, FEWEST_STEPS), steps // 2
+        self.every, self.half, self.steps = max(steps // 10, FEWEST_STEPS), steps // 2, steps
         self.before = torch.zeros((), dtype=torch.float64, device=device)
         self.totals = torch.zeros(2 + 2 * channels, dtype=torch.float64, device=device)
 
@@ -73,9 +75,11 @@ class CollapseWatch:
         found, constant = errors(together(self.totals.clone()))
         before = float(self.before)
         self.forget()
-        if not found < LEARNED * constant and constant > 0.0:
+        last = done + self.every > self.steps
+        if not found < (LEARNED if last else NOTHING) * constant and constant > 0.0:
             raise Collapse(f"step {done}: squared error {found:.4g}, of the best constant {constant:.4g}")
-        if done <= self.half and 0.0 < STALLED * before < found and found > FAR * constant:
+        stalled = 0.0 < STALLED * before < found
+        if stalled and found > (FAR if done <= self.half else LEARNED) * constant > 0.0:
             raise Collapse(
                 f"step {done}: squared error {found:.4g}, a tenth before {before:.4g}, "
                 f"of the best constant {constant:.4g}"

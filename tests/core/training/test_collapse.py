@@ -70,6 +70,10 @@ def test_what_is_lost_later_is_noticed_too() -> None:
         ((0.8, 0.72, 0.65, 0.6, 0.56), None),  # slow, but it goes on
         ((0.4, 0.4, 0.4), None),  # most is learned
         ((0.9, 0.8, 0.7, 0.6, 0.55, 0.55, 0.55), None),  # rates fall, so progress does
+        # cars on photographs, as measured: of the background nothing can be learned
+        ((0.979, 0.906, 0.88, 0.852, 0.832, 0.813, 0.794, 0.775, 0.766, 0.762), None),
+        ((0.9934, 0.9939), 1000),  # the same at too high a rate
+        ((0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.98), 3500),  # lost
     ],
 )
 def test_what_learns_no_more_is_noticed_in_the_first_half(shares: tuple[float, ...], noticed: int | None) -> None:
