@@ -168,7 +168,7 @@ class MnifPipeline(VanillaPipeline):
         Raises:
             Collapse: it has not.
         """
-        self.watch.judge(step + 1, self._together)
+        self.watch.judge(step + 1, self._together, self.attempt)
 
     def _together(self, totals: Tensor) -> Tensor:
         if self.world_size == 1:

@@ -15,7 +15,7 @@ from mnif_core.files.notes import tell
 FEWEST_STEPS = 150  # optimiser steps before which a healthy run may not have begun to learn
 LEARNED = 0.97  # share of the constant's error below which something has been learned
 NOTHING = 0.999  # share from which nothing has been learned; between the two the next verdict tells
-STALLED = 0.985  # of the error a tenth of the stage before: above it nothing more is being learned
+STALLED = 0.95  # of the error a tenth of the stage before: above it nothing more is being learned
 FAR = 0.5  # share of the constant's error above which there may be much left to learn
 SLOWER = 0.35  # rates after a collapse, of those before
 ATTEMPTS = 3  # at stage 1, each slower than the last
@@ -29,8 +29,9 @@ class CollapseWatch:
     """Compares the error of the later steps of each tenth of a stage with that of the best constant for their targets.
 
     The earlier half of each tenth does not count: the first steps of any run err more than the constant. In the first
-    half of the stage the error is compared with that of the tenth before too, as long as much is left to learn; and
-    while little has been learned: a background that nothing can learn leaves most of the error, and learning slow.
+    half of the stage the error is compared with that of the tenth before too, as long as much is left to learn. But
+    not in the last attempt: what learns slowly at every rate has data of which little can be learned, such as objects
+    before backgrounds that change from view to view.
 
     Args:
         steps: of the stage. One shorter than `FEWEST_STEPS` is never judged.
@@ -58,12 +59,15 @@ class CollapseWatch:
         step = torch.stack([torch.ones_like(error), error.detach()]).double()
         self.totals += torch.cat([step, values.mean(0), values.square().mean(0)])
 
-    def judge(self, done: int, together: Callable[[Tensor], Tensor] = lambda totals: totals) -> None:
+    def judge(
+        self, done: int, together: Callable[[Tensor], Tensor] = lambda totals: totals, attempt: int | Tensor = 0
+    ) -> None:
         """Judge the later half of the steps since the last verdict, if one is due.
 
         Args:
             done: steps of the stage that are done.
             together: sums the totals of all processes.
+            attempt: at the stage, from 0 `[]`.
 
         Raises:
             Collapse: nothing has been learned, or no more, or what was is lost.
@@ -79,7 +83,8 @@ class CollapseWatch:
         if not found < (LEARNED if last else NOTHING) * constant and constant > 0.0:
             raise Collapse(f"step {done}: squared error {found:.4g}, of the best constant {constant:.4g}")
         stalled = 0.0 < STALLED * before < found
-        if stalled and found > (FAR if done <= self.half else LEARNED) * constant > 0.0:
+        may_go_on = done > self.half or int(attempt) + 1 == ATTEMPTS
+        if stalled and found > (LEARNED if may_go_on else FAR) * constant > 0.0:
             raise Collapse(
                 f"step {done}: squared error {found:.4g}, a tenth before {before:.4g}, "
                 f"of the best constant {constant:.4g}"

@@ -58,6 +58,7 @@ class FieldStage:
         elif preset.fitting.learn_rates:
             optimizers.append(torch.optim.Adam(self.objective.fitter.parameters(), lr=LOG_RATE * groups[0]["lr"]))
         self.rates = [[slowed(attempt) * rate for rate in rates] for rates in rates_of(optimizers)]
+        self.attempt = attempt
         self.watch = CollapseWatch(self.steps, preset.modulation.out_dim, fabric.device)
         self.module, *self.optimizers = fabric.setup(self.objective, *optimizers)
 
@@ -122,7 +123,7 @@ class FieldStage:
         value = float(loss.detach())
         optimizer_step(self.objective, self.optimizers, self.rates, self.config, number, self.steps, value, Collapse)
         self.watch.see((values - targets).square().mean(), targets)
-        self.watch.judge(number + 1, lambda totals: _together(self.fabric, totals))
+        self.watch.judge(number + 1, lambda totals: _together(self.fabric, totals), self.attempt)
         score = self.train.signal.score(values, targets).mean()
         return {"loss": value, self.train.signal.score_name: float(score)}
 
