@@ -155,8 +155,10 @@ class SceneSubject:
         train = Labelled(real, [known[view.scene] for view in seen])
         unseen = Labelled(self._real_reference[0], [others[view.scene] for view in views])
 
+        turns = _in_turns(views)
+
         def features_of(latents: Tensor, what: str) -> Tensor:
-            cameras = list(islice(cycle(_in_turns(views)), len(latents)))
+            cameras = list(islice(cycle(turns), len(latents)))
             return self.extractor.features(self._made(self.unseen, cameras, latents), len(latents), what)
 
         classifier = train_classifier(train.features, train.labels)

@@ -44,7 +44,7 @@ class CollapseWatch:
     """
 
     def __init__(self, steps: int, channels: int, device: torch.device | str = "cpu") -> None:
-        self.every, self.half, self.steps = max(steps // 10, FEWEST_STEPS), steps // 2, steps
+        self.every, self.steps = max(steps // 10, FEWEST_STEPS), steps
         self.before = torch.zeros((), dtype=torch.float64, device=device)
         self.totals = torch.zeros(2 + 2 * channels, dtype=torch.float64, device=device)
 
@@ -83,7 +83,7 @@ class CollapseWatch:
         if not found < (LEARNED if last else NOTHING) * constant and constant > 0.0:
             raise Collapse(f"step {done}: squared error {found:.4g}, of the best constant {constant:.4g}")
         stalled = 0.0 < STALLED * before < found
-        may_go_on = done > self.half or int(attempt) + 1 == ATTEMPTS
+        may_go_on = done > self.steps // 2 or int(attempt) + 1 == ATTEMPTS
         if stalled and found > (LEARNED if may_go_on else FAR) * constant > 0.0:
             raise Collapse(
                 f"step {done}: squared error {found:.4g}, a tenth before {before:.4g}, "

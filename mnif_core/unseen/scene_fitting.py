@@ -122,22 +122,23 @@ def fit_weights(
 ) -> InstanceNetworks:
     """The network of `latent` `[h]`, its own weights fitted further to `views` `[v]` of `target`."""
     mixed = field.instance(latent)
-    elsewhere = target.all_round(mixed) if fitting.shown_pull else None
-    generator = torch.Generator().manual_seed(fitting.seed)
     weights = [nn.Parameter(weight.clone()) for weight in mixed.weights]
     biases = [nn.Parameter(bias.clone()) for bias in mixed.biases]
 
     def networks() -> InstanceNetworks:
         return replace(mixed, weights=tuple(weights), biases=tuple(biases))
 
+    if fitting.shown_pull:
+        elsewhere, generator = target.all_round(mixed), torch.Generator().manual_seed(fitting.seed)
+        every = torch.arange(len(elsewhere))
+        weight = fitting.shown_pull * elsewhere.drawn_share(every)
+
     def objective(error: Tensor) -> Tensor:
         pairs = zip(weights + biases, mixed.weights + mixed.biases, strict=True)
         moved = torch.stack([(own - old).square().sum() for own, old in pairs]).sum()
         pulls = fitting.weight_pull * moved
-        if elsewhere is not None:
-            every = torch.arange(len(elsewhere))
-            changed = elsewhere.errors(networks(), every, fitting.rays // 2, generator).mean()
-            pulls = pulls + fitting.shown_pull * elsewhere.drawn_share(every) * changed
+        if fitting.shown_pull:
+            pulls = pulls + weight * elsewhere.errors(networks(), every, fitting.rays // 2, generator).mean()
         return error + pulls / len(views)
 
     parameters = weights + biases

@@ -4,7 +4,7 @@ Shape letters: s scenes, v views.
 """
 
 import copy
-import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from mnif_core.data.posed_views import PosedViews
 from mnif_core.errors import DataError
 from mnif_core.networks.instance_networks import InstanceNetworks
 from mnif_core.rendering.box import pixels_within, seen_in
-from mnif_core.rendering.cameras import Axis, look_at_origin_opengl, pixel_directions
+from mnif_core.rendering.cameras import Axis, pixel_directions
 from mnif_core.signals.scenes import SceneSignal
 
 RING = 8  # cameras of a ring
@@ -108,13 +108,9 @@ class TargetViews:
     def all_round(self, networks: InstanceNetworks) -> "TargetViews":
         """What one scene's network shows cameras as far away as these, on `RINGS` around it."""
         distance = float(self.cameras[:, :, 3].norm(dim=1).mean())
-        azimuths = torch.arange(RING) * (2 * math.pi / RING)
-        rings = [
-            look_at_origin_opengl(azimuths + math.radians(first), math.radians(elevation), distance)
-            for elevation, first in RINGS
-        ]
+        as_far = replace(self.signal, camera_distance=distance)
         shown = copy.copy(self)
-        shown.cameras = torch.cat(rings).to(self.cameras)
+        shown.cameras = torch.cat([as_far.orbit(RING, *ring) for ring in RINGS]).to(self.cameras)
         shown.intrinsics = self.intrinsics[:1].expand(len(shown.cameras), -1)
         shown.pictures = self.pictures.new_empty(len(shown.cameras), 0)
         shown._ranges = shown._pixels_of_the_box()
